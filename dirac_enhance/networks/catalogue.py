@@ -1,0 +1,75 @@
+"""The named networks of `dirac-enhance train --network NAME`, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dirac_enhance.networks.config import UNetConfig
+
+if TYPE_CHECKING:
+    from dirac_enhance.networks.unet import UNet
+
+RESIDUAL_STD = 0.07
+"""Standard deviation of a JPEG's residual at quality 20 or so, in [−1, 1] units: what small networks are scaled for."""
+
+NETWORKS: Mapping[str, UNetConfig] = MappingProxyType(
+    {
+        # DIRAC table B.3: 108,418,435 parameters.
+        "paper": UNetConfig(
+            channels=(128, 128, 256, 256, 512, 512),
+            blocks_per_level=2,
+            normalisation="group",
+            attention=True,
+            scale_shift=False,
+        ),
+        # Folded 4×4: a third of its arithmetic at the finest level, so most parameters for the time.
+        "small": UNetConfig(
+            channels=(96, 160), blocks_per_level=1, middle_blocks=1, patch=4, residual_std=RESIDUAL_STD
+        ),
+        # Folded 2×2: half the width of each position, twice the resolution.
+        "small-fine": UNetConfig(
+            channels=(48, 96, 144), blocks_per_level=1, middle_blocks=1, patch=2, residual_std=RESIDUAL_STD
+        ),
+        # For tests and rehearsals.
+        "tiny": UNetConfig(channels=(8, 12), blocks_per_level=1, middle_blocks=1, patch=2, residual_std=RESIDUAL_STD),
+    }
+)
+
+
+def build_meta(config: UNetConfig) -> UNet:
+    """Build a network without memory for its weights, to count and to compare."""
+    import torch
+
+    from dirac_enhance.networks.unet import UNet
+
+    with torch.device("meta"):
+        return UNet(config)
+
+
+def parameters(config: UNetConfig) -> int:
+    """Number of trained numbers in a network."""
+    return sum(parameter.numel() for parameter in build_meta(config).parameters())
+
+
+def mmac_per_pixel(config: UNetConfig) -> float:
+    """Multiply–accumulates of the convolutions for one evaluation, in millions a pixel; attention's products left out."""
+    import torch
+    from torch import nn
+
+    network, side, total = build_meta(config), 4 * config.stride, 0
+
+    def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+        nonlocal total
+        weight = module.get_parameter("weight")
+        total += weight.numel() * output.shape[2:].numel()
+
+    for module in network.modules():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+            module.register_forward_hook(count)
+    picture = torch.empty(1, 3, side, side, device="meta")
+    condition = torch.empty(1, config.conditioning_channels, side, side, device="meta")
+    timestep = torch.zeros(1, dtype=torch.int64, device="meta")
+    network(picture, condition if config.conditioning_channels else None, timestep, picture[:, 0, 0, 0])
+    return total / side**2 / 1e6
