@@ -1,0 +1,1 @@
+"""Residual diffusion as pure functions on tensors: schedule, process, noise, sampling, objective."""

@@ -1,0 +1,57 @@
+"""The training objective: which timesteps are drawn, and what is minimised."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from dirac_enhance.diffusion.schedule import NoiseSchedule
+
+FIRST_TIMESTEP = 990
+"""Where DIRAC-1 evaluates the network."""
+DECISIVE_TIMESTEPS = 250
+"""Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
+CROSSING, CROSSING_SPREAD = 0.07, 1.1
+"""Log-normal centre and spread of the noise-to-signal ratio among decisive timesteps: residuals of .02 … .13 meet
+their noise, 0 dB, around the centre."""
+
+
+def sample_timesteps(count: int, *, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
+    """Draw training timesteps for a batch: (count,) int64.
+
+    The first is 990; a quarter, it included, is uniform over all T; the rest is at most 250, densest where the
+    residual's signal-to-noise ratio crosses 0 dB.
+    """
+    uniform = math.ceil(count / 4)
+    anywhere = torch.randint(schedule.num_timesteps, (uniform,), generator=generator)
+    anywhere[0] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
+    ratios = schedule.noise_to_signal[: DECISIVE_TIMESTEPS + 1]
+    drawn = torch.randn(count - uniform, generator=generator, dtype=torch.float64) * CROSSING_SPREAD
+    drawn = (drawn + math.log(CROSSING)).exp().clamp(ratios[0], ratios[-1])
+    decisive = torch.searchsorted(ratios, drawn).clamp(max=len(ratios) - 1)
+    return torch.cat((anywhere, decisive))
+
+
+def residual_loss(predicted_residual: Tensor, residual: Tensor, *, weight: Tensor) -> Tensor:
+    """Mean squared error of r̂_0, the first term of the objective (DIRAC equation 1).
+
+    Args:
+        predicted_residual: r̂_0, (N, 3, H, W) in [−1, 1] units.
+        residual: r_0, likewise.
+        weight: w, (N,), broadcast over each sample.
+
+    Returns:
+        The mean over all elements, a scalar.
+    """
+    return (weight * (predicted_residual - residual).square().mean(dim=(1, 2, 3))).mean()
+
+
+def perceptual_weight(timestep: Tensor) -> Tensor:
+    """Share of the LPIPS term at each timestep: 1 up to t = 250, 0 beyond; (N,) → (N,) float32.
+
+    Past that point the network sees noise alone, and its prediction, the paper's high-fidelity DIRAC-1, should be
+    the mean of all residuals that fit.
+    """
+    return (timestep <= DECISIVE_TIMESTEPS).float()
