@@ -110,11 +110,22 @@ class RateRange:
     def __post_init__(self) -> None:
         if not self.minimum < self.maximum:
             raise ValueError(f"rate range from {self.minimum} to {self.maximum} is empty")
-        low, high = self.usual or (self.minimum, self.maximum)
+        low, high = self.bounds
         if not self.minimum <= low < high <= self.maximum:
             raise ValueError(f"usual rates from {low} to {high} are not within {self.minimum} to {self.maximum}")
         if self.log_spaced and self.minimum <= 0:
             raise ValueError(f"a log-spaced rate range must be positive, but starts at {self.minimum}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The usual range, or the whole one."""
+        return self.usual or (self.minimum, self.maximum)
+
+    def place(self, fraction: float) -> float:
+        """Return the rate factor that lies `fraction` (0 … 1) of the way through `bounds`, rounded if need be."""
+        low, high = self.bounds
+        rate = low * (high / low) ** fraction if self.log_spaced else low + (high - low) * fraction
+        return float(round(rate)) if self.integer else rate
 
     def check(self, rate_factor: float) -> float:
         """Return `rate_factor` unchanged if an encoder may be given it.
