@@ -1,4 +1,4 @@
-"""NoiseSchedule: how much of the residual is left at each diffusion timestep, and which timesteps a trajectory visits."""
+"""NoiseSchedule: how much of the residual is left at each diffusion timestep."""
 
 from __future__ import annotations
 

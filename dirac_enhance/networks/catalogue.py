@@ -11,8 +11,9 @@ from dirac_enhance.networks.config import UNetConfig
 if TYPE_CHECKING:
     from dirac_enhance.networks.unet import UNet
 
-RESIDUAL_STD = 0.07
-"""Standard deviation of a JPEG's residual at quality 20 or so, in [−1, 1] units: what small networks are scaled for."""
+RESIDUAL_STD = ((1.0, 0.07),)
+"""Standard deviation of a JPEG's residual at quality 20 or so, in [−1, 1] units; training puts measured rows in its
+place."""
 
 NETWORKS: Mapping[str, UNetConfig] = MappingProxyType(
     {
@@ -42,10 +43,12 @@ def build_meta(config: UNetConfig) -> UNet:
     """Build a network without memory for its weights, to count and to compare."""
     import torch
 
+    from dirac_enhance.diffusion.schedule import linear_schedule
     from dirac_enhance.networks.unet import UNet
 
+    schedule = linear_schedule()  # its values are checked, so it needs memory
     with torch.device("meta"):
-        return UNet(config)
+        return UNet(config, schedule).to("meta")
 
 
 def parameters(config: UNetConfig) -> int:
@@ -54,7 +57,7 @@ def parameters(config: UNetConfig) -> int:
 
 
 def mmac_per_pixel(config: UNetConfig) -> float:
-    """Multiply–accumulates of the convolutions for one evaluation, in millions a pixel; attention's products left out."""
+    """Millions of multiply–accumulates a pixel of one evaluation's convolutions; attention's products are left out."""
     import torch
     from torch import nn
 

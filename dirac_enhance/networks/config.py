@@ -25,7 +25,8 @@ class UNetConfig:
             position; "none" leaves features as they are.
         attention: self-attention over the whole plane in the bottleneck (the paper's).
         scale_shift: the embedding scales and shifts each block's normalised features, instead of adding to them.
-        residual_std: standard deviation s that the input and output are preconditioned for; None for none.
+        residual_std: standard deviation s, in residual units, that input and output are preconditioned for; a row
+            (rate factor, s) for each of a few rising rate factors, log-log interpolated; empty for no preconditioning.
         rate_range: smallest and largest rate factor of the codec, for networks told the rate factor; else None.
         rate_log_spaced: whether the rate factor is laid out logarithmically between the two.
 
@@ -41,7 +42,7 @@ class UNetConfig:
     normalisation: Normalisation = "position"
     attention: bool = False
     scale_shift: bool = True
-    residual_std: float | None = None
+    residual_std: tuple[tuple[float, float], ...] = ()
     rate_range: tuple[float, float] | None = None
     rate_log_spaced: bool = False
 
@@ -55,7 +56,7 @@ class UNetConfig:
     @property
     def stride(self) -> int:
         """Height and width of a picture must be multiples of this."""
-        return self.patch * 2 ** (len(self.channels) - 1)
+        return self.patch << (len(self.channels) - 1)
 
     @property
     def local(self) -> bool:
@@ -74,7 +75,7 @@ class UNetConfig:
             blocks = 2 * self.blocks_per_level + 1 + (self.middle_blocks if level == last else 0)
             reach += 2 * pixel * blocks
             if level < last:
-                reach += 2 * pixel + pixel  # strided convolution, and the upsampling's
+                reach += 2 * pixel  # the strided convolution, and the one after upsampling
         return reach + self.stride  # a pixel anywhere in its stride cell
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +94,10 @@ class UNetConfig:
         if unknown:
             raise WeightsError(f"the weights' network has unknown settings: {', '.join(unknown)}; update dirac-enhance")
         try:
-            tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-            return cls(**tuples)
+            return cls(**{key: _freeze(value) for key, value in values.items()})
         except TypeError as cause:
             raise WeightsError(f"the weights' network settings are incomplete: {cause}") from cause
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(_freeze(item) for item in value) if isinstance(value, list) else value

@@ -32,6 +32,8 @@ class UNet(nn.Module):
         schedule = schedule or linear_schedule()
         self.noise_to_signal: Tensor
         self.register_buffer("noise_to_signal", schedule.noise_to_signal.float(), persistent=False)
+        self.log_std: Tensor
+        self.register_buffer("log_std", torch.tensor(config.residual_std).log(), persistent=False)
         embedding = 4 * config.channels[0]
         self.time_embedding = nn.Sequential(
             nn.Linear(config.channels[0], embedding), nn.SiLU(), nn.Linear(embedding, embedding)
@@ -61,13 +63,13 @@ class UNet(nn.Module):
         Returns:
             r̂_0, (N, 3, H, W) float32.
         """
-        residual_input, estimate, gain = self._precondition(noised_residual, timestep)
+        residual_input, estimate, gain = self._precondition(noised_residual, timestep, rate_factor)
         planes = residual_input if base_reconstruction is None else torch.cat((residual_input, base_reconstruction), 1)
         h = F.pixel_unshuffle(planes, self.config.patch).contiguous(memory_format=torch.channels_last)
         predicted = F.pixel_shuffle(self._body(h, self._embed(timestep, rate_factor)), self.config.patch).float()
         return predicted if estimate is None else estimate + gain * predicted
 
-    def _precondition(self, r_t: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _precondition(self, r_t: Tensor, timestep: Tensor, rate_factor: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """Give the network the Wiener estimate of r_0 in unit scale, and let it predict what that estimate misses.
 
         With σ = √((1 − ᾱ_t)/ᾱ_t) and residuals of standard deviation s, the best linear estimate of r_0 is
@@ -75,10 +77,10 @@ class UNet(nn.Module):
         so that pure noise does not disturb the one-evaluation estimate. (EDM, Karras et al. 2022, table 1, with
         another input scale.)
         """
-        s = self.config.residual_std
-        if s is None:
+        if not self.config.residual_std:
             return r_t, None, torch.ones((), device=r_t.device)
         sigma = self.noise_to_signal[timestep].view(-1, 1, 1, 1)
+        s = interpolate_log(rate_factor, self.log_std).view(-1, 1, 1, 1)
         c = s**2 / (sigma**2 + s**2)
         estimate = c * (1 + sigma**2).sqrt() * r_t
         return estimate / s, estimate, s * (1 - c).sqrt()
@@ -126,7 +128,8 @@ class ResidualBlock(nn.Module):
             inner = torch.addcmul(shift, self.norm_2(inner), 1 + scale)
         else:
             inner = self.norm_2(inner + modulation)
-        return self.shortcut(h) + self.conv_2(F.silu(inner))  # type: ignore[no-any-return]
+        summed: Tensor = self.shortcut(h) + self.conv_2(F.silu(inner))
+        return summed
 
 
 class SelfAttention(nn.Module):
@@ -142,7 +145,8 @@ class SelfAttention(nn.Module):
         """(N, C, h, w) → (N, C, h, w); `embedding` is not used."""
         q, k, v = self.qkv(self.norm(h).flatten(2)).transpose(1, 2).chunk(3, dim=2)
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
-        return h + self.project(attended).view_as(h)
+        projected: Tensor = self.project(attended)
+        return h + projected.view_as(h)
 
 
 class Downsample(nn.Module):
@@ -229,6 +233,26 @@ def timestep_features(timestep: Tensor, width: int) -> Tensor:
     exponents = torch.arange(half, dtype=torch.float32, device=timestep.device) / half
     angles = timestep[:, None].float() * torch.exp(-math.log(10_000) * exponents)
     return torch.cat((angles.cos(), angles.sin()), dim=1)
+
+
+def interpolate_log(rate_factor: Tensor, log_rows: Tensor) -> Tensor:
+    """Interpolate log value over log rate factor, constant beyond the ends; NaN takes the rows' mean in log.
+
+    Args:
+        rate_factor: (N,), positive or NaN.
+        log_rows: (K, 2) logarithms of rate factor, rising, and value.
+
+    Returns:
+        (N,) values.
+    """
+    rates, values = log_rows[:, 0].contiguous(), log_rows[:, 1]
+    if len(rates) == 1:
+        return values.exp().expand_as(rate_factor)
+    x = torch.nan_to_num(rate_factor, nan=1.0).log().clamp(rates[0], rates[-1])
+    right = torch.searchsorted(rates, x).clamp(1, len(rates) - 1)
+    fraction = (x - rates[right - 1]) / (rates[right] - rates[right - 1])
+    interpolated = torch.lerp(values[right - 1], values[right], fraction)
+    return torch.where(rate_factor.isnan(), values.mean(), interpolated).exp()
 
 
 RATE_FEATURES = 9
