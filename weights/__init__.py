@@ -1,0 +1,1 @@
+"""Enhancer weights, their manifest, cards and licence: data only."""
