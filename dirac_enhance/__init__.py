@@ -1,0 +1,113 @@
+"""Receiver-side enhancement of compressed photographs by residual diffusion: the public API, light to import."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dirac_enhance.codec import (
+    HEADER_BYTES,
+    BaseReconstruction,
+    Codec,
+    CodecOption,
+    Consistency,
+    EncodingCodec,
+    ImageMetadata,
+    OptionValue,
+    RateRange,
+    check_options,
+)
+from dirac_enhance.errors import (
+    CodecOptionError,
+    DeviceError,
+    DiracError,
+    DiracWarning,
+    DuplicateCodecError,
+    InvalidBitstreamError,
+    InvalidImageError,
+    OutputExistsError,
+    PluginError,
+    RateFactorError,
+    SamplingError,
+    TrainingError,
+    UnknownCodecError,
+    WeightsChecksumError,
+    WeightsError,
+    WeightsMismatchWarning,
+)
+from dirac_enhance.hookspecs import RegisterCodec, hookimpl
+from dirac_enhance.window import Window
+
+if TYPE_CHECKING:
+    from dirac_enhance.enhancer import Enhancer, TrajectoryPoint, load_enhancer
+    from dirac_enhance.host import CodecHost, PluginFailure, RegisteredCodec, load_host
+    from dirac_enhance.weights import WeightsFile, WeightsMetadata, bundled_weights
+
+__all__ = [
+    "HEADER_BYTES",
+    "BaseReconstruction",
+    "Codec",
+    "CodecHost",
+    "CodecOption",
+    "CodecOptionError",
+    "Consistency",
+    "DeviceError",
+    "DiracError",
+    "DiracWarning",
+    "DuplicateCodecError",
+    "EncodingCodec",
+    "Enhancer",
+    "ImageMetadata",
+    "InvalidBitstreamError",
+    "InvalidImageError",
+    "OptionValue",
+    "OutputExistsError",
+    "PluginError",
+    "PluginFailure",
+    "RateFactorError",
+    "RateRange",
+    "RegisterCodec",
+    "RegisteredCodec",
+    "SamplingError",
+    "TrainingError",
+    "TrajectoryPoint",
+    "UnknownCodecError",
+    "WeightsChecksumError",
+    "WeightsError",
+    "WeightsFile",
+    "WeightsMetadata",
+    "WeightsMismatchWarning",
+    "Window",
+    "bundled_weights",
+    "check_options",
+    "hookimpl",
+    "load_enhancer",
+    "load_host",
+]
+
+_OWNERS = {
+    "CodecHost": "host",
+    "Enhancer": "enhancer",
+    "PluginFailure": "host",
+    "RegisteredCodec": "host",
+    "TrajectoryPoint": "enhancer",
+    "WeightsFile": "weights",
+    "WeightsMetadata": "weights",
+    "bundled_weights": "weights",
+    "load_enhancer": "enhancer",
+    "load_host": "host",
+}
+"""Names imported on first use, because their module, or what it imports, costs time."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name to be there
+
+    def __getattr__(name: str) -> object:
+        """Import the owner of a public name on first use (PEP 562)."""
+        if name not in _OWNERS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_OWNERS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
