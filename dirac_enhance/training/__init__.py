@@ -1,0 +1,1 @@
+"""Training an enhancer: pairs made on the fly, the loop, checkpoints, validation, export to a weights file."""

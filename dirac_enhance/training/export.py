@@ -1,0 +1,134 @@
+"""Export: a checkpoint's averaged weights to a weights file, with its card and its row in the manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dirac_enhance.atomic import write_atomically
+from dirac_enhance.diffusion.trajectory import Spacing
+from dirac_enhance.errors import TrainingError
+from dirac_enhance.training.checkpoint import Checkpoint
+from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
+
+MANIFEST_VERSION = 1
+LARGEST_FILE = 25_000_000
+HAND_WRITTEN = "<!-- below this line the card is written by hand, and kept by the next export -->"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingDefaults:
+    """How the exported weights are sampled where the user says nothing."""
+
+    late_start: int = 80
+    spacing: Spacing = "log-snr"
+    evaluations: int | None = 4
+
+
+def export_weights(
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    sampling: SamplingDefaults,
+    half_precision: bool = True,
+) -> Path:
+    """Write `<codec id>.safetensors`, its card `<codec id>.md` and its row in `manifest.json` into `folder`.
+
+    Args:
+        checkpoint: whose averaged weights are exported.
+        folder: an existing folder; other rows of its manifest, and the hand-written part of a card, are kept.
+        sampling: defaults stored with the weights.
+        half_precision: store float16, half the size; the network still runs in float32 or bfloat16.
+
+    Returns:
+        The weights file's path.
+
+    Raises:
+        TrainingError: if the file would be over 25 MB.
+    """
+    kind = torch.float16 if half_precision else torch.float32
+    tensors = {name: tensor.to(kind).contiguous() for name, tensor in checkpoint.averaged.items()}
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if size > LARGEST_FILE:
+        raise TrainingError(f"weights of {size / 1e6:.1f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are exported")
+    path = folder / f"{checkpoint.codec_id}.safetensors"
+    weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
+    parameters = sum(tensor.numel() for tensor in tensors.values())
+    _write_manifest(folder / "manifest.json", weights, checkpoint, parameters)
+    _write_card(path.with_suffix(".md"), checkpoint, parameters)
+    return path
+
+
+def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMetadata:
+    return WeightsMetadata(
+        codec_id=checkpoint.codec_id,
+        network=checkpoint.network,
+        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
+        trained_timesteps=(0, 999),
+        late_start=sampling.late_start,
+        spacing=sampling.spacing,
+        evaluations=sampling.evaluations,
+        thresholds=None,
+        training={"iterations": checkpoint.iteration, "seconds": round(checkpoint.seconds), **checkpoint.recipe},
+    )
+
+
+def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, parameters: int) -> None:
+    empty: dict[str, Any] = {"format_version": MANIFEST_VERSION, "weights": []}
+    manifest = json.loads(path.read_text()) if path.exists() else empty
+    row = {
+        "codec_id": checkpoint.codec_id,
+        "file": weights.path.name,
+        "sha256": weights.sha256,
+        "bytes": weights.path.stat().st_size,
+        "parameters": parameters,
+        "summary": f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations on real reconstructions",
+    }
+    others: list[dict[str, Any]] = manifest["weights"]
+    rows = [other for other in others if other["codec_id"] != checkpoint.codec_id]
+    manifest["weights"] = sorted([*rows, row], key=lambda each: str(each["codec_id"]))
+    write_atomically(path, (json.dumps(manifest, indent=2) + "\n").encode(), overwrite=True)
+
+
+def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
+    kept = path.read_text().partition(HAND_WRITTEN)[2] if path.exists() else "\n"
+    recipe = checkpoint.recipe
+    summary = (
+        f"{parameters:,} parameters, {checkpoint.iteration:,} iterations of {recipe['settings']['batch_size']} crops a "
+        f"process ({recipe['processes']} processes), {checkpoint.seconds / 60:.0f} minutes of training."
+    )
+    sections = [
+        f"# Enhancer weights for codec `{checkpoint.codec_id}`",
+        summary,
+        _table("Network", checkpoint.network),
+        _table("Pairs", recipe["pairs"]),
+        _table("Optimisation, last run", {**recipe["settings"], "precision": recipe["precision"]}),
+        _rows("Training images", [{"source": name, **row} for name, row in recipe["data"].items()]),
+        _rows("Validation during training", checkpoint.history[-8:]),
+        HAND_WRITTEN,
+    ]
+    write_atomically(path, ("\n\n".join(sections) + kept).encode(), overwrite=True)
+
+
+def _table(title: str, values: Mapping[str, Any]) -> str:
+    rows = [f"| `{key}` | {value} |" for key, value in values.items()]
+    return "\n".join([f"## {title}", "", "| setting | value |", "|---|---|", *rows])
+
+
+def _rows(title: str, rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return f"## {title}\n\nNone."
+    head = list(rows[0])
+    lines = [" | ".join(_figure(row.get(key, "")) for key in head) for row in rows]
+    return "\n".join(
+        [f"## {title}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {x} |" for x in lines)]
+    )
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,152 @@
+"""Training pairs made on the fly: an original crop, its base reconstruction and the rate factor between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from dirac_enhance.codec import EncodingCodec
+from dirac_enhance.training.images import ImagePool, Pixels
+
+GRID_SLACK = 8
+"""Pixels cut away, at random, between two compressions and after the last, so that their grids seldom coincide."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairRecipe:
+    """How a pair is made; each probability is drawn on its own.
+
+    Args:
+        crop_size: side of the crops in pixels.
+        smallest_scale: crops are scaled by a factor uniform in [smallest_scale, 1].
+        rate_bounds: rate factors are drawn half log-uniformly, half uniformly between these.
+        varied_options: probability that a codec option declared `vary_in_training` takes a random choice.
+        recompressed: probability that the crop was coded once before, on another grid, at another rate factor.
+        shifted: probability that the reconstruction is seen off the codec's grid, as in a screenshot.
+        rate_hidden: probability that the network is not told the rate factor (always where shifted).
+        gray: probability that the crop has no colour.
+    """
+
+    crop_size: int = 128
+    smallest_scale: float = 0.5
+    rate_bounds: tuple[float, float] = (5.0, 95.0)
+    varied_options: float = 0.25
+    recompressed: float = 0.15
+    shifted: float = 0.05
+    rate_hidden: float = 0.1
+    gray: float = 0.04
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairBatch:
+    """N pairs.
+
+    Args:
+        original: (N, 3, S, S) uint8.
+        base_reconstruction: (N, 3, S, S) uint8.
+        rate_factor: (N,) float32, what the base was coded at.
+        known_rate_factor: (N,) float32, what the network is told; NaN for nothing.
+    """
+
+    original: Tensor
+    base_reconstruction: Tensor
+    rate_factor: Tensor
+    known_rate_factor: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PairMaker:
+    """Draws pairs of one codec."""
+
+    pool: ImagePool
+    codec: EncodingCodec
+    recipe: PairRecipe = field(default_factory=PairRecipe)
+
+    def draw_batch(self, generator: np.random.Generator, count: int) -> PairBatch:
+        """Draw `count` pairs."""
+        originals, bases, rates, known = zip(*(self._draw(generator) for _ in range(count)), strict=True)
+        return PairBatch(torch.stack(originals), torch.stack(bases), torch.tensor(rates), torch.tensor(known))
+
+    def _draw(self, generator: np.random.Generator) -> tuple[Tensor, Tensor, float, float]:
+        recipe = self.recipe
+        crop = self.pool.draw_crop(
+            generator, size=recipe.crop_size + 2 * GRID_SLACK, smallest_scale=recipe.smallest_scale
+        )
+        original = _to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
+        source = original
+        if generator.random() < recipe.recompressed:
+            source = self._reconstruct(generator, original, self._draw_rate(generator))
+        source, original = _crop_both(generator, source, original, size=recipe.crop_size + GRID_SLACK)
+        rate = self._draw_rate(generator)
+        if generator.random() < recipe.shifted:
+            base, original = _crop_both(
+                generator, self._reconstruct(generator, source, rate), original, size=recipe.crop_size
+            )
+            return original, base, rate, math.nan
+        source, original = (plane[:, : recipe.crop_size, : recipe.crop_size] for plane in (source, original))
+        base = self._reconstruct(generator, source, rate)
+        return original, base, rate, math.nan if generator.random() < recipe.rate_hidden else rate
+
+    def _draw_rate(self, generator: np.random.Generator) -> float:
+        low, high = self.recipe.rate_bounds
+        if generator.random() < 0.5:
+            rate = math.exp(generator.uniform(math.log(low), math.log(high)))
+        else:
+            rate = generator.uniform(low, high)
+        return float(round(rate)) if self.codec.rate_range.integer else rate
+
+    def _reconstruct(self, generator: np.random.Generator, original: Tensor, rate: float) -> Tensor:
+        codec = self.codec
+        if generator.random() < self.recipe.varied_options:
+            codec = codec.with_options(**_draw_options(generator, codec))
+        coded = codec.encode(original.float() / 255, rate_factor=rate)
+        return (codec.decode(coded).pixels * 255).round().byte()
+
+
+def _draw_options(generator: np.random.Generator, codec: EncodingCodec) -> dict[str, Any]:
+    varied = (option for option in codec.options if option.vary_in_training and option.choices)
+    return {option.keyword: option.choices[generator.integers(len(option.choices))] for option in varied}
+
+
+def _crop_both(generator: np.random.Generator, one: Tensor, other: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
+    """Cut the same random window out of both, seldom on the grid."""
+    top, left = generator.integers(GRID_SLACK, size=2)
+    return one[:, top : top + size, left : left + size], other[:, top : top + size, left : left + size]
+
+
+def _without_colour(crop: Pixels) -> Pixels:
+    luma = (crop @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    return np.repeat(luma[:, :, None], 3, axis=2)
+
+
+def _to_tensor(crop: Pixels) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
+
+
+class _EndlessBatches(IterableDataset[PairBatch]):
+    def __init__(self, maker: PairMaker, *, batch_size: int, seed: tuple[int, ...]) -> None:
+        self.maker, self.batch_size, self.seed = maker, batch_size, seed
+
+    def __iter__(self) -> Iterator[PairBatch]:
+        worker = torch.utils.data.get_worker_info()
+        generator = np.random.default_rng((*self.seed, worker.id if worker else 0))
+        torch.set_num_threads(1)
+        while True:
+            yield self.maker.draw_batch(generator, self.batch_size)
+
+
+def pair_batches(maker: PairMaker, *, batch_size: int, workers: int, seed: tuple[int, ...]) -> Iterator[PairBatch]:
+    """Yield batches for ever, made by worker processes (in this process where `workers` is 0).
+
+    The same `seed` and number of workers give the same batches.
+    """
+    dataset = _EndlessBatches(maker, batch_size=batch_size, seed=seed)
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+    return iter(loader)

@@ -1,0 +1,66 @@
+"""TrainingSettings: the numbers of a training run, kept in its checkpoints and in the exported weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dirac_enhance.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """The optimisation's settings.
+
+    Args:
+        batch_size: pairs an iteration and process.
+        learning_rate: of AdamW, after the warm-up and before the cool-down.
+        warmup: iterations of linear rise.
+        cooldown: share of this run, at its end, in which the learning rate falls linearly to zero.
+        lpips_weight: weight of the LPIPS term.
+        rate_weighting: "power" divides the squared error by the mean residual power at the pair's rate factor, so
+            that all rates count alike; "none" is the plain mean squared error.
+        gradient_clip: largest norm of the gradient.
+        ema_decay: decay of the averaged weights, after its warm-up min(decay, (1 + i)/(10 + i)).
+        iterations: stop at this iteration; None for no limit.
+        minutes: stop this run after so many minutes; None for no limit.
+        interval: iterations between checkpoints.
+        validation_interval: iterations between validations.
+        workers: processes that make pairs.
+        seed: of pairs, timesteps, noise and initialisation.
+
+    Raises:
+        TrainingError: if neither limit is given, or a number is out of range.
+    """
+
+    batch_size: int = 16
+    learning_rate: float = 5e-4
+    warmup: int = 200
+    cooldown: float = 0.25
+    lpips_weight: float = 0.01
+    rate_weighting: Literal["power", "none"] = "power"
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.9999
+    iterations: int | None = None
+    minutes: float | None = None
+    interval: int = 500
+    validation_interval: int = 2000
+    workers: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.iterations is None and self.minutes is None:
+            raise TrainingError("no end given to the training; pass --minutes M or --iterations N")
+        sizes = (self.batch_size, self.interval, self.validation_interval, self.iterations or 1)
+        if min(sizes) < 1 or (self.minutes or 1) <= 0 or not 0 <= self.cooldown <= 1:
+            raise TrainingError(f"a training setting is out of range: {self}")
+
+    def learning_rate_at(self, iteration: int, *, progress: float) -> float:
+        """Learning rate at an iteration, `progress` (0 … 1) of this run being over."""
+        rise = min(1.0, (iteration + 1) / max(self.warmup, 1))
+        fall = min(1.0, (1 - progress) / self.cooldown) if self.cooldown > 0 else 1.0
+        return self.learning_rate * rise * max(fall, 0.0)
+
+    def ema_decay_at(self, iteration: int) -> float:
+        """Decay of the averaged weights at an iteration."""
+        return min(self.ema_decay, (1 + iteration) / (10 + iteration))

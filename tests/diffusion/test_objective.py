@@ -1,0 +1,61 @@
+"""The training objective: which timesteps are drawn, and what is minimised."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dirac_enhance.diffusion.objective import (
+    CROSSING,
+    DECISIVE_TIMESTEPS,
+    perceptual_weight,
+    residual_loss,
+    sample_timesteps,
+)
+from dirac_enhance.diffusion.schedule import linear_schedule
+
+
+def drawn(count: int, *, seed: int = 0) -> torch.Tensor:
+    return sample_timesteps(count, schedule=linear_schedule(), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 17])
+def test_every_batch_trains_the_single_evaluation_of_dirac_1(count: int) -> None:
+    assert drawn(count)[0] == 990
+
+
+def test_a_quarter_is_uniform_and_the_rest_decisive() -> None:
+    timesteps = drawn(40_000)
+    anywhere, decisive = timesteps[:10_000], timesteps[10_000:]
+    assert decisive.max() <= DECISIVE_TIMESTEPS
+    assert decisive.min() == 0
+    assert anywhere.max() == 999
+    assert abs(anywhere.float().mean() - 499.5) < 15
+
+
+def test_the_decisive_timesteps_lie_densest_where_signal_and_noise_are_equal() -> None:
+    ratios = linear_schedule().noise_to_signal[drawn(40_000)[10_000:]]
+    assert abs(ratios.median() / CROSSING - 1) < 0.1
+
+
+def test_the_same_generator_draws_the_same_timesteps() -> None:
+    assert torch.equal(drawn(64, seed=3), drawn(64, seed=3))
+    assert not torch.equal(drawn(64, seed=3), drawn(64, seed=4))
+
+
+def test_unweighted_residual_loss_is_the_mean_squared_error() -> None:
+    predicted, residual = torch.randn(2, 4, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.mse_loss(predicted, residual)
+    torch.testing.assert_close(residual_loss(predicted, residual, weight=torch.ones(4)), expected)
+
+
+def test_a_weight_counts_for_its_own_sample_only() -> None:
+    residual = torch.zeros(2, 3, 4, 4)
+    predicted = torch.stack((torch.full((3, 4, 4), 0.1), torch.full((3, 4, 4), 1.0)))
+    loss = residual_loss(predicted, residual, weight=torch.tensor([4.0, 0.0]))
+    assert loss.item() == pytest.approx(4 * 0.1**2 / 2)
+
+
+def test_the_perceptual_term_leaves_the_high_fidelity_estimate_alone() -> None:
+    weights = perceptual_weight(torch.tensor([0, DECISIVE_TIMESTEPS, DECISIVE_TIMESTEPS + 1, 990]))
+    assert weights.tolist() == [1, 1, 0, 0]

@@ -1,0 +1,193 @@
+"""The training loop: it learns, stops, resumes, survives being killed, and agrees over processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from dirac_enhance.errors import TrainingError
+from dirac_enhance.networks.catalogue import NETWORKS
+from dirac_enhance.networks.unet import UNet
+from dirac_enhance.training.checkpoint import load_checkpoint
+from dirac_enhance.training.images import load_pool
+from dirac_enhance.training.loop import TrainingRun
+from dirac_enhance.training.pairs import PairMaker, PairRecipe
+from dirac_enhance.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from tests.training.conftest import SteppedCodec
+
+SETTINGS = TrainingSettings(
+    batch_size=4,
+    iterations=12,
+    warmup=4,
+    learning_rate=2e-3,
+    lpips_weight=0,
+    interval=4,
+    validation_interval=6,
+    workers=0,
+)
+RECIPE = PairRecipe(crop_size=32, rate_bounds=(4, 32))
+WORKER = Path(__file__).with_name("worker.py")
+
+
+@pytest.fixture
+def run(photographs: Path, codec: SteppedCodec, tmp_path: Path) -> TrainingRun:
+    maker = PairMaker(load_pool(photographs, smallest_side=48), codec, RECIPE)
+    return TrainingRun(maker, NETWORKS["tiny"], SETTINGS, tmp_path, report=lambda _: None, precision=torch.float32)
+
+
+def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_lowers_the_squared_error(run: TrainingRun) -> None:
+    lines: list[str] = []
+    longer = replace(
+        run, settings=replace(SETTINGS, iterations=150, validation_interval=1000, ema_decay=0.9), report=lines.append
+    )
+    checkpoint = load_checkpoint(longer.start())
+    network, batch = UNet(NETWORKS["tiny"]), run.maker.draw_batch(np.random.default_rng(99), 32)
+    base = batch.base_reconstruction.float() / 127.5 - 1
+    residual = batch.original.float() / 127.5 - 1 - base
+    timestep, noise = torch.full((32,), 990), torch.randn(base.shape, generator=torch.Generator().manual_seed(0))
+    network.load_state_dict(checkpoint.averaged)
+    with torch.inference_mode():
+        predicted = network(noise, base, timestep, batch.known_rate_factor)
+    assert (predicted - residual).square().mean() < 0.93 * residual.square().mean()
+
+
+def test_it_stops_at_the_iteration_asked_for_and_validates_at_intervals(run: TrainingRun) -> None:
+    seen: list[int] = []
+
+    def validate(network: UNet) -> dict[str, float]:
+        seen.append(sum(parameter.numel() for parameter in network.parameters()))
+        return {"figure": float(len(seen))}
+
+    checkpoint = load_checkpoint(replace(run, validate=validate).start())
+    assert checkpoint.iteration == 12
+    assert checkpoint.history == [{"iteration": 6, "figure": 1.0}, {"iteration": 12, "figure": 2.0}]
+    assert checkpoint.seconds > 0
+
+
+def test_minutes_stop_it_too(run: TrainingRun) -> None:
+    begin = time.monotonic()
+    checkpoint = load_checkpoint(replace(run, settings=replace(SETTINGS, iterations=None, minutes=0.02)).start())
+    assert checkpoint.iteration > 0
+    assert time.monotonic() - begin < 30
+
+
+def test_the_same_seed_trains_the_same_weights(run: TrainingRun, tmp_path: Path) -> None:
+    paths = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        paths.append(replace(run, folder=tmp_path / name).start())
+    one, other = (load_checkpoint(path) for path in paths)
+    assert tensors_equal(one.weights, other.weights)
+    assert tensors_equal(one.averaged, other.averaged)
+
+
+def test_resuming_goes_on_where_the_checkpoint_stopped(run: TrainingRun) -> None:
+    first = load_checkpoint(run.start())
+    second = load_checkpoint(replace(run, settings=replace(SETTINGS, iterations=20)).resume())
+    assert (first.iteration, second.iteration) == (12, 20)
+    assert second.seconds > first.seconds
+    assert not tensors_equal(first.weights, second.weights)
+    assert len(second.optimizer["state"]) == len(first.optimizer["state"]) > 0
+
+
+def test_resuming_a_finished_training_changes_nothing(run: TrainingRun) -> None:
+    first = load_checkpoint(run.start())
+    assert tensors_equal(first.averaged, load_checkpoint(run.resume()).averaged)
+
+
+def test_a_training_is_not_begun_over_another(run: TrainingRun) -> None:
+    run.start()
+    with pytest.raises(TrainingError, match="--resume"):
+        run.start()
+
+
+def test_there_must_be_something_to_resume(run: TrainingRun) -> None:
+    with pytest.raises(TrainingError, match="leave out --resume"):
+        run.resume()
+
+
+def test_another_network_does_not_resume(run: TrainingRun) -> None:
+    run.start()
+    with pytest.raises(TrainingError, match="ask for the same"):
+        replace(run, network=replace(NETWORKS["tiny"], channels=(4, 4))).resume()
+
+
+def test_exported_tensors_can_be_trained_on(run: TrainingRun, tmp_path: Path) -> None:
+    first = load_checkpoint(run.start())
+    (tmp_path / "on").mkdir()
+    still = replace(run, folder=tmp_path / "on", settings=replace(SETTINGS, iterations=1, learning_rate=0.0))
+    assert tensors_equal(load_checkpoint(still.start(initial=first.averaged)).weights, first.averaged)
+
+
+def test_the_perceptual_term_needs_its_metric(run: TrainingRun) -> None:
+    with pytest.raises(TrainingError, match="--lpips-backbone"):
+        replace(run, settings=replace(SETTINGS, lpips_weight=0.1))
+
+
+def test_a_damaged_checkpoint_is_refused(run: TrainingRun) -> None:
+    path = run.start()
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(TrainingError, match="not a whole checkpoint"):
+        run.resume()
+
+
+def spawn(
+    folder: Path, photographs: Path, *, iterations: int, rank: int = 0, size: int = 1, port: int = 0
+) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, str(WORKER), str(photographs), str(folder), str(iterations)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path: Path) -> None:
+    killed = spawn(tmp_path, photographs, iterations=100_000)
+    checkpoint = tmp_path / "checkpoint.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    killed.send_signal(signal.SIGKILL)
+    said, _ = killed.communicate()
+    assert checkpoint.exists(), said.decode()
+    reached = load_checkpoint(tmp_path).iteration
+    assert reached >= 4
+    assert reached % 4 == 0
+    resumed = spawn(tmp_path, photographs, iterations=reached + 3)
+    said, _ = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, said.decode()
+    assert load_checkpoint(tmp_path).iteration == reached + 3
+
+
+def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photographs: Path, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    workers = [spawn(tmp_path, photographs, iterations=4, rank=rank, size=2, port=port) for rank in range(2)]
+    said = [worker.communicate(timeout=120)[0].decode() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    assert tensors_equal(one["weights"], other["weights"])
+    assert tensors_equal(one["averaged"], other["averaged"])
+    assert not torch.equal(one["first_pair"], other["first_pair"])
+    assert load_checkpoint(tmp_path).recipe["processes"] == 2
