@@ -1,0 +1,81 @@
+"""Network designs trained for equal minutes on the same pairs, side by side: parameters, arithmetic, PSNR, LPIPS."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirac_enhance import DiracError
+from dirac_enhance.networks.catalogue import NETWORKS, mmac_per_pixel, parameters
+from dirac_enhance.training.checkpoint import load_checkpoint
+from dirac_enhance.training.plan import TrainingPlan, build_run
+from dirac_enhance.training.settings import TrainingSettings
+from originals import encoding_codec
+from record import RESULTS, write_record
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--data", type=_FOLDER, required=True, help="Training images.")
+@click.option("--validation", type=_FOLDER, required=True, help="Held-out images.")
+@click.option("--lpips-backbone", type=_FILE, required=True, help="SqueezeNet 1.1 features, for the loss.")
+@click.option("--validation-backbone", type=_FILE, required=True, help="AlexNet features, for reporting.")
+@click.option("--networks", default="small,small-fine", help="Names of `dirac-enhance networks`, comma-separated.")
+@click.option("--minutes", default=4.0, help="Training time of each.")
+@click.option("--codec", default="jpeg", help="An installed codec that encodes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "network-designs.json")
+def main(networks: str, json_file: Path, **options: Any) -> None:
+    """Train each network for the same time, from the same seed, and print one row for each."""
+    try:
+        rows = [_measure(name, **options) for name in networks.split(",")]
+    except DiracError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(_table(rows))
+    settings = {name: str(value) for name, value in options.items()}
+    write_record(json_file, benchmark="network_designs", contents={"settings": settings, "rows": rows})
+    click.echo(f"written to {json_file}")
+
+
+def _measure(
+    name: str,
+    *,
+    data: Path,
+    validation: Path,
+    lpips_backbone: Path,
+    validation_backbone: Path,
+    minutes: float,
+    codec: str,
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        plan = TrainingPlan(
+            data=data,
+            folder=Path(folder),
+            settings=TrainingSettings(batch_size=8, minutes=minutes, ema_decay=0.999, validation_interval=10**6),
+            network=name,
+            validation=validation,
+            lpips_backbone=lpips_backbone,
+            validation_backbone=validation_backbone,
+        )
+        run = build_run(plan, encoding_codec(codec), report=lambda line: click.echo(f"{name}: {line}", err=True))
+        checkpoint = load_checkpoint(run.start())
+    size = {"parameters": parameters(NETWORKS[name]), "mmac_per_pixel": mmac_per_pixel(NETWORKS[name])}
+    return {"network": name, **size, "minutes": minutes, **checkpoint.history[-1]}
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = [" | ".join(_figure(value) for value in row.values()) for row in rows]
+    head = list(rows[0])
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {line} |" for line in lines)])
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    main()

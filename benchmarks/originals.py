@@ -1,0 +1,53 @@
+"""Original pictures, and a codec to code them with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm"}
+
+
+def encoding_codec(codec_id: str) -> EncodingCodec:
+    """Find an installed codec that can encode.
+
+    Raises:
+        DiracError: if there is none of that id, or it only decodes.
+    """
+    codec = load_host().codec(codec_id).codec
+    if not isinstance(codec, EncodingCodec):
+        raise PluginError(f"codec '{codec_id}' only decodes; a benchmark needs one that encodes")
+    return codec
+
+
+def read_folder(folder: Path, *, limit: int | None = None) -> dict[str, Tensor]:
+    """Read the first `limit` pictures of a folder, sorted by name; each as by `read_picture`.
+
+    Raises:
+        InvalidImageError: if there is none.
+    """
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)[:limit]
+    if not files:
+        raise InvalidImageError(f"no pictures in {folder}; expected files such as {folder / 'kodim01.png'}")
+    return {file.name: read_picture(file) for file in files}
+
+
+def read_picture(file: Path) -> Tensor:
+    """Read one picture as (3, H, W) float32 RGB in [0, 1]."""
+    with Image.open(file) as image:
+        return to_pixels(np.array(image.convert("RGB")))
+
+
+def to_pixels(samples: NDArray[np.uint8]) -> Tensor:
+    """Turn (H, W, 3) 8-bit samples into (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(samples).permute(2, 0, 1).contiguous().float() / 255

@@ -1,0 +1,166 @@
+"""The restoration benchmark, run in this process on tiny pictures with an enhancer that brightens."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+import restoration
+from restoration_rows import Measurement, average, format_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from dirac_enhance import BaseReconstruction
+
+
+METADATA = SimpleNamespace(codec_id="jpeg", network={}, spacing="log-snr", evaluations=4, late_start=80)
+
+
+class BrighteningEnhancer:
+    """Adds one level for each evaluation and for each seed."""
+
+    metadata = METADATA
+    weights_sha256 = "0" * 64
+    device = torch.device("cpu")
+    precision = torch.float32
+
+    def evaluations(self, *, steps: int, spacing: str | None, evaluations: int | None, **_ignored: object) -> int:
+        if steps == 1:
+            return 1
+        return 20 if spacing == "paper" else evaluations or 4
+
+    def trajectory(self, base: BaseReconstruction, *, seed: int, **keywords: Any) -> Iterator[Any]:
+        count = self.evaluations(**keywords)
+        for evaluation in range(1, count + 1):
+            position = 80 + 20 * evaluation // count
+            yield SimpleNamespace(position=position, pixels=base.pixels + (evaluation + seed) / 255)
+
+    def enhance(self, base: BaseReconstruction, *, steps: int, seed: int = 0, **_ignored: object) -> Tensor:
+        return base.pixels + (1 if steps == 1 else 4 + 2 * seed) / 255
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    generator = torch.Generator().manual_seed(0)
+    for name, size in (("a.png", (40, 24)), ("b.png", (24, 48))):
+        samples = torch.randint(64, 128, (size[1] // 8, size[0] // 8, 3), generator=generator, dtype=torch.uint8)
+        Image.fromarray(samples.numpy()).resize(size, Image.Resampling.BICUBIC).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+@pytest.fixture
+def brightening(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoration, "load_enhancer", lambda _codec, **_settings: BrighteningEnhancer())
+
+
+def run(folder: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+    """The printed text, and the record."""
+    file = folder / "record.json"
+    result = CliRunner().invoke(
+        restoration.main, [str(folder), "--device", "cpu", "--json", str(file), *arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    record: dict[str, Any] = json.loads(file.read_text())
+    return result.output, record
+
+
+def test_the_plain_codec_needs_no_weights(folder: Path) -> None:
+    output, record = run(folder, "--which", "base", "--qualities", "10,90")
+    assert "LPIPS left out; pass AlexNet's features with --lpips-backbone FILE" in output
+    low, high = record["rows"]
+    assert low["quality"] == 10
+    assert low["psnr"] < high["psnr"]
+    assert low["bits_per_pixel"] < high["bits_per_pixel"]
+    assert record["weights"] is None
+
+
+def test_a_row_is_the_mean_over_pictures(folder: Path) -> None:
+    _, record = run(folder, "--which", "base", "--qualities", "10")
+    (row,) = record["rows"]
+    assert set(row["pictures"]) == {"a.png", "b.png"}
+    assert row["psnr"] == pytest.approx(sum(values["psnr"] for values in row["pictures"].values()) / 2)
+    assert record["pictures"] == 2
+
+
+@pytest.mark.usefixtures("brightening")
+def test_one_walk_gives_every_position_of_every_trajectory(folder: Path) -> None:
+    _, record = run(folder, "--which", "trajectory", "--qualities", "10", "--spacing", "paper", "--evaluations", "2,4")
+    rows = [(row["method"], row["trajectory"], row["evaluations"]) for row in record["rows"]]
+    assert rows[0] == ("base", "", 0)
+    assert rows[1:21] == [(f"steps {80 + index}", "paper", index) for index in range(1, 21)]
+    assert rows[21:23] == [("steps 90", "log-snr 2", 1), ("steps 100", "log-snr 2", 2)]
+    assert [row[2] for row in rows[23:]] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("brightening")
+def test_everything_is_measured_by_default(folder: Path) -> None:
+    output, record = run(folder, "--qualities", "50", "--samples", "3")
+    rows = {row["method"]: row for row in record["rows"]}
+    assert list(rows) == [
+        "base",
+        "steps 1",
+        *(f"steps {position}" for position in (85, 90, 95, 100)),
+        "mean of 3",
+        "seeds apart at steps 1",
+        "seeds apart at steps 100",
+    ]
+    assert rows["mean of 3"]["evaluations"] == 12
+    assert rows["seeds apart at steps 1"]["levels"] == pytest.approx(0, abs=1e-4)
+    assert rows["seeds apart at steps 100"]["levels"] == pytest.approx(2, abs=1e-4)
+    assert rows["steps 100"]["psnr"] < rows["steps 1"]["psnr"] < rows["base"]["psnr"]
+    assert record["weights"]["sha256"] == "0" * 64
+    assert "levels" in output
+
+
+def test_the_digest_of_the_originals_depends_on_their_pixels_only(folder: Path) -> None:
+    _, before = run(folder, "--which", "base", "--qualities", "10")
+    Image.open(folder / "a.png").save(folder / "a.tif")
+    (folder / "a.png").unlink()
+    _, after = run(folder, "--which", "base", "--qualities", "10")
+    assert before["pixels_sha256"] == after["pixels_sha256"]
+
+
+def test_records_name_no_absolute_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", [str(folder / "restoration.py"), "--weights", str(folder / "x.safetensors"), "10"])
+    _, record = run(folder, "--which", "base", "--qualities", "10")
+    assert record["command"] == ["python", "restoration.py", "--weights", "x.safetensors", "10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--which", "base,best"], "unknown: best; known: base, steps1"),
+        (["--seeds", "0"], "needs two"),
+        (["--qualities", "five"], "'five' is not a list of numbers"),
+        (["--codec", "gif"], "gif"),
+    ],
+)
+def test_wrong_options_are_named(folder: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(restoration.main, [str(folder), *arguments])
+    assert result.exit_code != 0
+    assert message in result.output
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(restoration.main, [str(tmp_path), "--which", "base"])
+    assert result.exit_code == 1
+    assert "no pictures in" in result.output
+
+
+def test_the_mean_of_an_infinite_value_is_left_empty() -> None:
+    key = (5.0, "base", "", 0)
+    rows = average([Measurement(key, "a", {"psnr": None}), Measurement(key, "b", {"psnr": 30.0})])
+    assert rows[0]["psnr"] is None
+    assert "PSNR" not in format_table(rows)
