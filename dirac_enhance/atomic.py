@@ -1,0 +1,49 @@
+"""Atomic file writing: a reader sees the whole new file, or what was there before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from dirac_enhance.errors import OutputExistsError
+
+
+def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> None:
+    """Write `content` to `path` through a temporary file in the same folder, synchronised and then renamed.
+
+    Whatever fails or interrupts the writing, the folder is left as it was.
+
+    Raises:
+        OutputExistsError: if `path` exists, or comes into being meanwhile, and `overwrite` is false.
+        OSError: if the folder is missing, not writable or full.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give the temporary file its name, which must be free."""
+    try:
+        os.link(temporary, path)  # unlike a rename, it fails where the name is taken, whoever took it
+    except FileExistsError as cause:
+        raise already_there(path) from cause
+    except OSError as cause:  # a file system without hard links
+        if path.exists():
+            raise already_there(path) from cause
+        temporary.replace(path)
+
+
+def already_there(path: Path) -> OutputExistsError:
+    """The error to raise where `path` exists and may not be overwritten."""
+    return OutputExistsError(f"'{path}' already exists; pass --overwrite (overwrite=True) to replace it")
