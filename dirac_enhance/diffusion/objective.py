@@ -13,7 +13,7 @@ FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
 DECISIVE_TIMESTEPS = 250
 """Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
-CROSSING, CROSSING_SPREAD = 0.07, 1.1
+CROSSING, CROSSING_SPREAD = 0.08, 1.2
 """Log-normal centre and spread of the noise-to-signal ratio among decisive timesteps: residuals of .02 … .13 meet
 their noise, 0 dB, around the centre."""
 
@@ -21,10 +21,10 @@ their noise, 0 dB, around the centre."""
 def sample_timesteps(count: int, *, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    The first is 990; a quarter, it included, is uniform over all T; the rest is at most 250, densest where the
+    The first is 990; three eighths, it included, are uniform over all T; the rest is at most 250, densest where the
     residual's signal-to-noise ratio crosses 0 dB.
     """
-    uniform = math.ceil(count / 4)
+    uniform = math.ceil(3 * count / 8)
     anywhere = torch.randint(schedule.num_timesteps, (uniform,), generator=generator)
     anywhere[0] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
     ratios = schedule.noise_to_signal[: DECISIVE_TIMESTEPS + 1]

@@ -24,9 +24,9 @@ def test_every_batch_trains_the_single_evaluation_of_dirac_1(count: int) -> None
     assert drawn(count)[0] == 990
 
 
-def test_a_quarter_is_uniform_and_the_rest_decisive() -> None:
+def test_three_eighths_are_uniform_and_the_rest_decisive() -> None:
     timesteps = drawn(40_000)
-    anywhere, decisive = timesteps[:10_000], timesteps[10_000:]
+    anywhere, decisive = timesteps[:15_000], timesteps[15_000:]
     assert decisive.max() <= DECISIVE_TIMESTEPS
     assert decisive.min() == 0
     assert anywhere.max() == 999
@@ -34,7 +34,7 @@ def test_a_quarter_is_uniform_and_the_rest_decisive() -> None:
 
 
 def test_the_decisive_timesteps_lie_densest_where_signal_and_noise_are_equal() -> None:
-    ratios = linear_schedule().noise_to_signal[drawn(40_000)[10_000:]]
+    ratios = linear_schedule().noise_to_signal[drawn(40_000)[15_000:]]
     assert abs(ratios.median() / CROSSING - 1) < 0.1
 
 

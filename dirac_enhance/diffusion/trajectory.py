@@ -1,0 +1,112 @@
+"""Which timesteps a sampling run evaluates the network at, and what part of the trajectory each of them stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from dirac_enhance.diffusion.schedule import NUM_POSITIONS, NoiseSchedule
+from dirac_enhance.errors import SamplingError
+
+Spacing = Literal["paper", "log-snr"]
+"""How the evaluations lie: at every position of the paper's trajectory, or few of them, evenly in log-SNR."""
+
+END_TIMESTEP = 4
+"""Where log-SNR spacing ends: below it the noise is far smaller than any residual worth restoring."""
+
+LOG_SNR_EVALUATIONS = 4
+"""Evaluations of log-SNR spacing where no number is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation of the network.
+
+    Args:
+        position: how far along the trajectory it brings the picture, 1 … 100.
+        timestep: t at which the network is evaluated, 0 … T − 1.
+    """
+
+    position: int
+    timestep: int
+
+
+def plan_trajectory(
+    schedule: NoiseSchedule,
+    *,
+    steps: int = NUM_POSITIONS,
+    late_start: int = 80,
+    spacing: Spacing = "paper",
+    evaluations: int | None = None,
+) -> tuple[Evaluation, ...]:
+    """List the evaluations of a sampling run, in their order (DIRAC sections 3.2 and 3.3).
+
+    Position k of 100 lies at t = 10·(100 − k). Sampling starts late, at position `late_start` + 1, and stops early,
+    at position `steps`; where that leaves nothing, it is the single evaluation at position 1 from pure noise
+    (DIRAC-1).
+
+    Args:
+        schedule: of T timesteps, T a multiple of 100.
+        steps: last position, 1 … 100.
+        late_start: positions skipped at the beginning, 0 … 99.
+        spacing: "paper" evaluates every position; "log-snr" has `evaluations` timesteps evenly spaced in log σ_t,
+            from that of the first position down to `END_TIMESTEP`, and evaluates the first of them, at least one,
+            in proportion to the positions that `steps` leaves.
+        evaluations: how many "log-snr" has at `steps` 100; None for the default. There are never more than
+            positions, and timesteps that coincide after rounding are evaluated once.
+
+    Returns:
+        At least one evaluation, timesteps falling, positions rising.
+
+    Raises:
+        SamplingError: if a setting is out of its range, or `evaluations` is given for the paper's spacing.
+    """
+    _check(schedule, steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
+    if steps <= late_start:
+        return (Evaluation(1, _timestep(schedule, 1)),)
+    if spacing == "paper":
+        return tuple(Evaluation(k, _timestep(schedule, k)) for k in range(late_start + 1, steps + 1))
+    left = NUM_POSITIONS - late_start
+    count = min(left, LOG_SNR_EVALUATIONS if evaluations is None else evaluations)
+    timesteps = _log_snr_timesteps(schedule, _timestep(schedule, late_start + 1), count)
+    count = len(timesteps)
+    all_of_them = [
+        Evaluation(late_start + _ceil_div((j + 1) * left, count), timestep) for j, timestep in enumerate(timesteps)
+    ]
+    return tuple(all_of_them[: max(1, _ceil_div((steps - late_start) * count, left))])
+
+
+def _check(schedule: NoiseSchedule, *, steps: int, late_start: int, spacing: Spacing, evaluations: int | None) -> None:
+    if schedule.num_timesteps % NUM_POSITIONS:
+        raise SamplingError(f"a schedule of {schedule.num_timesteps} timesteps; expected a multiple of {NUM_POSITIONS}")
+    if not 1 <= steps <= NUM_POSITIONS:
+        raise SamplingError(f"steps {steps} given; expected a whole number from 1 to {NUM_POSITIONS}")
+    if not 0 <= late_start < NUM_POSITIONS:
+        raise SamplingError(f"late start {late_start} given; expected a whole number from 0 to {NUM_POSITIONS - 1}")
+    if spacing not in ("paper", "log-snr"):
+        raise SamplingError(f"spacing '{spacing}' given; expected 'paper' or 'log-snr'")
+    if evaluations is not None and evaluations < 1:
+        raise SamplingError(f"{evaluations} evaluations given; expected at least 1")
+    if evaluations is not None and spacing == "paper":
+        raise SamplingError(
+            f"{evaluations} evaluations given, but the paper's spacing evaluates every position; "
+            "use --spacing log-snr, or leave --evaluations out"
+        )
+
+
+def _timestep(schedule: NoiseSchedule, position: int) -> int:
+    return schedule.num_timesteps // NUM_POSITIONS * (NUM_POSITIONS - position)
+
+
+def _log_snr_timesteps(schedule: NoiseSchedule, start: int, count: int) -> list[int]:
+    """Return at most `count` falling timesteps from `start` to `END_TIMESTEP`, as even in log σ_t as rounding lets."""
+    log_sigma = schedule.noise_to_signal.log()
+    wanted = torch.linspace(float(log_sigma[start]), float(log_sigma[min(start, END_TIMESTEP)]), count).double()
+    nearest = (log_sigma[None, :] - wanted[:, None]).abs().argmin(dim=1)
+    return list(dict.fromkeys([start, *nearest.tolist()[1:]]))
+
+
+def _ceil_div(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)
