@@ -25,13 +25,17 @@ NETWORKS: Mapping[str, UNetConfig] = MappingProxyType(
             attention=True,
             scale_shift=False,
         ),
-        # Folded 4×4: a third of its arithmetic at the finest level, so most parameters for the time.
+        # Folded 2×2, skips added: the least arithmetic at the finest level.
         "small": UNetConfig(
-            channels=(96, 160), blocks_per_level=1, middle_blocks=1, patch=4, residual_std=RESIDUAL_STD
+            channels=(48, 96, 144), blocks_per_level=1, patch=2, skips="add", residual_std=RESIDUAL_STD
         ),
-        # Folded 2×2: half the width of each position, twice the resolution.
-        "small-fine": UNetConfig(
+        # The same levels with the paper's concatenated skips.
+        "small-concatenated": UNetConfig(
             channels=(48, 96, 144), blocks_per_level=1, middle_blocks=1, patch=2, residual_std=RESIDUAL_STD
+        ),
+        # Folded 4×4: two levels only, more parameters for the arithmetic.
+        "small-coarse": UNetConfig(
+            channels=(96, 160), blocks_per_level=1, middle_blocks=1, patch=4, residual_std=RESIDUAL_STD
         ),
         # For tests and rehearsals.
         "tiny": UNetConfig(channels=(8, 12), blocks_per_level=1, middle_blocks=1, patch=2, residual_std=RESIDUAL_STD),

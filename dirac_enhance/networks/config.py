@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from dirac_enhance.errors import WeightsError
 
 Normalisation = Literal["group", "position", "none"]
+Skips = Literal["concatenate", "add"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,19 @@ class UNetConfig:
 
     Args:
         channels: width of each level, from full resolution down; each level halves height and width.
-        blocks_per_level: residual blocks of an encoder level; a decoder level has one more.
+        blocks_per_level: residual blocks of an encoder level; a decoder level has as many, and one more where skips
+            are concatenated.
         middle_blocks: residual blocks at the bottleneck.
         conditioning_channels: channels of x̃ beside the three of r_t; 0 makes an unconditional network.
         patch: pixel-unshuffle factor before the first convolution, pixel-shuffle after the last.
+        skips: "concatenate" hands every encoder feature to a decoder block of its own (the paper's); "add" adds each
+            level's last one to what comes up from below, at half the arithmetic.
         normalisation: "group" takes statistics over the plane (the paper's), "position" over the channels of each
             position; "none" leaves features as they are.
         attention: self-attention over the whole plane in the bottleneck (the paper's).
         scale_shift: the embedding scales and shifts each block's normalised features, instead of adding to them.
-        residual_std: standard deviation s, in residual units, that input and output are preconditioned for; a row
-            (rate factor, s) for each of a few rising rate factors, log-log interpolated; empty for no preconditioning.
+        residual_std: standard deviation s, in residual units, that input and output are scaled by; a row (rate
+            factor, s) for each of a few rising rate factors, log-log interpolated; empty for no scaling.
         rate_range: smallest and largest rate factor of the codec, for networks told the rate factor; else None.
         rate_log_spaced: whether the rate factor is laid out logarithmically between the two.
 
@@ -39,6 +43,7 @@ class UNetConfig:
     middle_blocks: int = 2
     conditioning_channels: int = 3
     patch: int = 1
+    skips: Skips = "concatenate"
     normalisation: Normalisation = "position"
     attention: bool = False
     scale_shift: bool = True
@@ -52,6 +57,8 @@ class UNetConfig:
             raise WeightsError(f"not a network: {self}")
         if self.normalisation not in get_args(Normalisation):
             raise WeightsError(f"normalisation '{self.normalisation}' given; expected {get_args(Normalisation)}")
+        if self.skips not in get_args(Skips):
+            raise WeightsError(f"skips '{self.skips}' given; expected {get_args(Skips)}")
 
     @property
     def stride(self) -> int:
@@ -72,7 +79,8 @@ class UNetConfig:
         reach = 2 * self.patch  # first and last convolution
         for level in range(len(self.channels)):
             pixel = self.patch * 2**level
-            blocks = 2 * self.blocks_per_level + 1 + (self.middle_blocks if level == last else 0)
+            blocks = 2 * self.blocks_per_level + (self.skips == "concatenate")
+            blocks += self.middle_blocks if level == last else 0
             reach += 2 * pixel * blocks
             if level < last:
                 reach += 2 * pixel  # the strided convolution, and the one after upsampling

@@ -36,7 +36,11 @@ def restore_network(network: Mapping[str, Any], state_dict: Mapping[str, Tensor]
     Raises:
         WeightsError: if the config is not one, or the tensors are another network's.
     """
-    restored = UNet(UNetConfig.from_dict(network), schedule)
+    config = UNetConfig.from_dict(network)
+    try:
+        restored = UNet(config, schedule)
+    except (TypeError, ValueError, RuntimeError) as cause:
+        raise WeightsError(f"its network {dict(network)} cannot be built; export the weights anew") from cause
     try:
         restored.load_state_dict(dict(state_dict))
     except RuntimeError as cause:

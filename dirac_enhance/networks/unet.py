@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -63,27 +64,28 @@ class UNet(nn.Module):
         Returns:
             r̂_0, (N, 3, H, W) float32.
         """
-        residual_input, estimate, gain = self._precondition(noised_residual, timestep, rate_factor)
-        planes = residual_input if base_reconstruction is None else torch.cat((residual_input, base_reconstruction), 1)
+        gain_in, gain_out = self._gains(timestep, rate_factor)
+        planes = gain_in * noised_residual
+        if base_reconstruction is not None:
+            planes = torch.cat((planes, base_reconstruction), dim=1)
         h = F.pixel_unshuffle(planes, self.config.patch).contiguous(memory_format=torch.channels_last)
-        predicted = F.pixel_shuffle(self._body(h, self._embed(timestep, rate_factor)), self.config.patch).float()
-        return predicted if estimate is None else estimate + gain * predicted
+        predicted = self._body(h, self._embed(timestep, rate_factor))
+        return gain_out * F.pixel_shuffle(predicted, self.config.patch).float()
 
-    def _precondition(self, r_t: Tensor, timestep: Tensor, rate_factor: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Give the network the Wiener estimate of r_0 in unit scale, and let it predict what that estimate misses.
+    def _gains(self, timestep: Tensor, rate_factor: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale the network's input and output, so that it works on residuals of unit variance.
 
         With σ = √((1 − ᾱ_t)/ᾱ_t) and residuals of standard deviation s, the best linear estimate of r_0 is
-        c·r_t/√ᾱ_t with c = s²/(σ² + s²), and its error has standard deviation s·√(1 − c). It vanishes as t → T,
-        so that pure noise does not disturb the one-evaluation estimate. (EDM, Karras et al. 2022, table 1, with
-        another input scale.)
+        c·r_t/√ᾱ_t with c = s²/(σ² + s²). The network sees that estimate over s: pure noise fades as t → T, and does
+        not disturb the one-evaluation estimate. It predicts r_0/s. (In the manner of EDM, Karras et al. 2022, table
+        1, but without its skip connection, through which a network that is not trained to the end passes noise on.)
         """
         if not self.config.residual_std:
-            return r_t, None, torch.ones((), device=r_t.device)
+            one = torch.ones(1, 1, 1, 1, device=timestep.device)
+            return one, one
         sigma = self.noise_to_signal[timestep].view(-1, 1, 1, 1)
         s = interpolate_log(rate_factor, self.log_std).view(-1, 1, 1, 1)
-        c = s**2 / (sigma**2 + s**2)
-        estimate = c * (1 + sigma**2).sqrt() * r_t
-        return estimate / s, estimate, s * (1 - c).sqrt()
+        return s / (sigma**2 + s**2) * (1 + sigma**2).sqrt(), s
 
     def _embed(self, timestep: Tensor, rate_factor: Tensor) -> Tensor:
         embedding: Tensor = self.time_embedding(timestep_features(timestep, self.config.channels[0]))
@@ -93,6 +95,10 @@ class UNet(nn.Module):
 
     def _body(self, h: Tensor, embedding: Tensor) -> Tensor:
         h = self.conv_in(h)
+        h = self._concatenating(h, embedding) if self.config.skips == "concatenate" else self._adding(h, embedding)
+        return self.conv_out(F.silu(self.norm_out(h)))  # type: ignore[no-any-return]
+
+    def _concatenating(self, h: Tensor, embedding: Tensor) -> Tensor:
         skips = [h]
         for block in self.encoder:
             h = block(h, embedding)
@@ -101,7 +107,19 @@ class UNet(nn.Module):
             h = block(h, embedding)
         for block in self.decoder:
             h = block(h, embedding) if isinstance(block, Upsample) else block(torch.cat((h, skips.pop()), 1), embedding)
-        return self.conv_out(F.silu(self.norm_out(h)))  # type: ignore[no-any-return]
+        return h
+
+    def _adding(self, h: Tensor, embedding: Tensor) -> Tensor:
+        skips = []
+        for block in self.encoder:
+            if isinstance(block, Downsample):
+                skips.append(h)
+            h = block(h, embedding)
+        for block in chain(self.middle, self.decoder):
+            h = block(h, embedding)
+            if isinstance(block, Upsample):
+                h = h + skips.pop()
+        return h
 
 
 class ResidualBlock(nn.Module):
@@ -152,17 +170,21 @@ class SelfAttention(nn.Module):
 class Downsample(nn.Module):
     """Halve both sides with a strided 3×3 convolution."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1)
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
-        """(N, C, h, w) → (N, C, h/2, w/2); `embedding` is not used."""
+        """(N, in, h, w) → (N, out, h/2, w/2); `embedding` is not used."""
         return self.conv(h)  # type: ignore[no-any-return]
 
 
 class Upsample(nn.Module):
-    """Double both sides by repetition, then a 3×3 convolution."""
+    """Double both sides."""
+
+
+class RepeatUpsample(Upsample):
+    """By repetition, then a 3×3 convolution (the paper's)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -171,6 +193,18 @@ class Upsample(nn.Module):
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         """(N, C, h, w) → (N, C, 2h, 2w); `embedding` is not used."""
         return self.conv(F.interpolate(h, scale_factor=2.0, mode="nearest"))  # type: ignore[no-any-return]
+
+
+class ShuffleUpsample(Upsample):
+    """By a 1×1 convolution to four times the channels, and pixel-shuffle: a quarter of the arithmetic or less."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 4 * out_channels, 1)
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """(N, in, h, w) → (N, out, 2h, 2w); `embedding` is not used."""
+        return F.pixel_shuffle(self.conv(h), 2)
 
 
 class PositionNorm(nn.Module):
@@ -199,7 +233,9 @@ def _build_encoder(config: UNetConfig, embedding: int) -> tuple[nn.ModuleList, l
     skip_channels = [width]
     for level, channels in enumerate(config.channels):
         if level > 0:
-            blocks.append(Downsample(width))
+            narrow = width if config.skips == "concatenate" else channels
+            blocks.append(Downsample(width, narrow))
+            width = narrow
             skip_channels.append(width)
         for _ in range(config.blocks_per_level):
             blocks.append(ResidualBlock(config, width, channels, embedding))
@@ -217,13 +253,24 @@ def _build_middle(config: UNetConfig, embedding: int) -> nn.ModuleList:
 
 
 def _build_decoder(config: UNetConfig, embedding: int, skip_channels: list[int]) -> nn.ModuleList:
+    if config.skips == "add":
+        return _build_adding_decoder(config, embedding)
     blocks, width, skips = nn.ModuleList(), config.channels[-1], list(skip_channels)
     for level, channels in reversed(list(enumerate(config.channels))):
         for _ in range(config.blocks_per_level + 1):
             blocks.append(ResidualBlock(config, width + skips.pop(), channels, embedding))
             width = channels
         if level > 0:
-            blocks.append(Upsample(width))
+            blocks.append(RepeatUpsample(width))
+    return blocks
+
+
+def _build_adding_decoder(config: UNetConfig, embedding: int) -> nn.ModuleList:
+    blocks = nn.ModuleList()
+    for level, channels in reversed(list(enumerate(config.channels))):
+        blocks.extend(ResidualBlock(config, channels, channels, embedding) for _ in range(config.blocks_per_level))
+        if level > 0:
+            blocks.append(ShuffleUpsample(channels, config.channels[level - 1]))
     return blocks
 
 

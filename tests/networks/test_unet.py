@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dirac_enhance.diffusion.process import q_sample
+from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.errors import WeightsError
 from dirac_enhance.networks.catalogue import NETWORKS, mmac_per_pixel, parameters
 from dirac_enhance.networks.config import UNetConfig
@@ -52,9 +54,9 @@ def test_small_networks_are_strictly_local_within_128_pixels(name: str) -> None:
 
 
 @pytest.mark.parametrize("channels", [[4], [4, 4], [4, 4, 4]])
-@pytest.mark.parametrize("normalisation", ["position", "none"])
-def test_nothing_beyond_the_receptive_radius_changes_an_output(normalisation: str, channels: list[int]) -> None:
-    config = UNetConfig.from_dict({**LOCAL.to_dict(), "normalisation": normalisation, "channels": channels})
+@pytest.mark.parametrize("kind", [{"normalisation": "none"}, {"skips": "concatenate"}, {"skips": "add"}])
+def test_nothing_beyond_the_receptive_radius_changes_an_output(kind: dict[str, str], channels: list[int]) -> None:
+    config = UNetConfig.from_dict({**LOCAL.to_dict(), **kind, "channels": channels})
     radius = config.receptive_radius
     assert radius is not None
     network, side = randomised(config), 2 * radius + 48
@@ -84,14 +86,23 @@ def test_an_untrained_network_predicts_no_residual_from_pure_noise(config: UNetC
     assert predicted.abs().max() < 1e-3
 
 
-def test_an_untrained_preconditioned_network_is_the_wiener_estimate() -> None:
-    noised, base = planes(16, 16)
-    network, t = UNet(LOCAL), 20
-    alpha_bar = 1 / (1 + network.noise_to_signal[t].double() ** 2)
-    s2 = 0.13**2
-    expected = noised.double() * alpha_bar.sqrt() * s2 / (alpha_bar * s2 + 1 - alpha_bar)
-    predicted = network(noised, base, torch.tensor([t]), torch.tensor([5.0]))
-    torch.testing.assert_close(predicted.double(), expected, rtol=1e-5, atol=1e-6)
+def test_a_scaled_network_sees_the_wiener_estimate_in_unit_variance() -> None:
+    network, t, s = UNet(LOCAL), 20, 0.13
+    residual, noise = (torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    alpha_bar = linear_schedule().alpha_bar[t]
+    noised = q_sample(s * residual, noise, alpha_bar_t=alpha_bar)
+    gain_in, gain_out = network._gains(torch.tensor([t]), torch.tensor([5.0]))
+    seen = gain_in * noised
+    assert gain_out.item() == pytest.approx(s)
+    # The best linear estimate: what it misses has nothing in common with it.
+    error = residual - seen
+    assert (error * seen).mean().abs() < 0.01
+    assert seen.var().item() == pytest.approx(1 - error.var().item(), abs=0.03)
+
+
+def test_pure_noise_fades_from_a_scaled_network() -> None:
+    gain_in, _ = UNet(LOCAL)._gains(torch.tensor([990]), torch.tensor([5.0]))
+    assert gain_in.item() < 0.01
 
 
 def test_an_unconditional_network_takes_no_base_reconstruction() -> None:
@@ -144,6 +155,7 @@ def test_a_config_survives_json(config: UNetConfig) -> None:
         ({"channels": []}, "not a network"),
         ({"patch": 0}, "not a network"),
         ({"normalisation": "batch"}, "batch"),
+        ({"skips": "multiply"}, "multiply"),
         ({"windows": 8}, "unknown settings: windows"),
     ],
 )
