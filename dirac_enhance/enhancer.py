@@ -1,0 +1,245 @@
+"""Enhancer: network, schedule and thresholds of one codec; base reconstruction in, enhanced picture out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dirac_enhance.codec import BaseReconstruction
+from dirac_enhance.device import Device, Precision, resolve_device, resolve_precision
+from dirac_enhance.diffusion.noise import NoiseField
+from dirac_enhance.diffusion.predictor import Predictor
+from dirac_enhance.diffusion.sampler import sample_residual
+from dirac_enhance.diffusion.schedule import NoiseSchedule
+from dirac_enhance.diffusion.threshold import limit_residual
+from dirac_enhance.diffusion.trajectory import Evaluation, Spacing, plan_trajectory
+from dirac_enhance.errors import SamplingError, WeightsError, WeightsMismatchWarning
+from dirac_enhance.networks.restore import restore_network, restore_schedule
+from dirac_enhance.tiling import TiledPredictor
+from dirac_enhance.weights import WeightsFile, WeightsMetadata, find_weights
+
+Progress = Callable[[int, int], None]
+"""Called with the number of network evaluations done and their total."""
+
+
+def _ignore_progress(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrajectoryPoint:
+    """The picture after one network evaluation: (3, H, W) float32 pixels in [0, 1]; see `Evaluation` for the rest."""
+
+    position: int
+    timestep: int
+    pixels: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhancer:
+    """What one codec's enhancer weights become in memory; `load_enhancer` makes it.
+
+    Args:
+        predictor: predicts residuals of whole pictures in host memory.
+        schedule: the diffusion it was trained for.
+        metadata: of the weights; the defaults of all settings come from here.
+        weights_sha256: of the weights' file.
+        stride: height and width that the predictor takes are multiples of this.
+        device: where the network runs.
+        precision: of its arithmetic.
+    """
+
+    predictor: Predictor
+    schedule: NoiseSchedule
+    metadata: WeightsMetadata
+    weights_sha256: str
+    stride: int
+    device: torch.device
+    precision: torch.dtype
+
+    def enhance(
+        self,
+        base: BaseReconstruction,
+        *,
+        steps: int = 100,
+        late_start: int | None = None,
+        spacing: Spacing | None = None,
+        evaluations: int | None = None,
+        seed: int = 0,
+        samples: int = 1,
+        eta: float = 0.0,
+        progress: Progress = _ignore_progress,
+    ) -> Tensor:
+        """Enhance a picture: x̃ + r̂_0 of the last evaluation (DIRAC section 3.2).
+
+        The same base reconstruction, settings, device, precision and tile give the same bytes. `steps`, `late_start`,
+        `spacing` and `evaluations` are those of `plan_trajectory`; None is the weights' own default.
+
+        Args:
+            base: what the codec decoded.
+            steps: where on the trajectory to stop: 1 highest fidelity, 100 highest realism.
+            late_start: positions skipped at the beginning.
+            spacing: of the evaluations; "log-snr" if only `evaluations` is given.
+            evaluations: how many there are in log-SNR spacing.
+            seed: of the noise.
+            samples: how many independent samples to average; sample k is the same whatever their number.
+            eta: 0 for DDIM, 1 for ancestral sampling.
+            progress: called after each network evaluation.
+
+        Returns:
+            (3, H, W) float32 in [0, 1], the size of `base`.
+
+        Raises:
+            SamplingError: if a setting is out of its range, or leads to timesteps the network was not trained for.
+            DeviceError: if the device has too little memory for the smallest tile.
+        """
+        if samples < 1:
+            raise SamplingError(f"{samples} samples given; expected at least 1")
+        plan = self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
+        total: Tensor | None = None
+        for sample in range(samples):
+            walk = self._walk(base, plan, NoiseField(seed, sample), eta)
+            done, all_of_them = sample * len(plan), samples * len(plan)
+            for index in range(1, len(plan)):
+                next(walk)  # dropped at once, or two residuals would be in memory during the next evaluation
+                progress(done + index, all_of_them)
+            pixels = _add_residual(base, next(walk)[1])
+            progress(done + len(plan), all_of_them)
+            total = pixels if total is None else total.add_(pixels)
+        assert total is not None
+        return total.div_(samples)
+
+    def trajectory(
+        self,
+        base: BaseReconstruction,
+        *,
+        steps: int = 100,
+        late_start: int | None = None,
+        spacing: Spacing | None = None,
+        evaluations: int | None = None,
+        seed: int = 0,
+        sample: int = 0,
+        eta: float = 0.0,
+    ) -> Iterator[TrajectoryPoint]:
+        """Yield the picture after each network evaluation; stop reading when satisfied.
+
+        The last one equals `enhance` with the same settings. Settings and errors are those of `enhance`, but for
+        `sample`, which says which of the seed's independent samples to draw; they are checked before the first point.
+        """
+        plan = self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
+        walk = self._walk(base, plan, NoiseField(seed, sample), eta)
+        return (
+            TrajectoryPoint(evaluation.position, evaluation.timestep, _add_residual(base, residual))
+            for evaluation, residual in walk
+        )
+
+    def evaluations(
+        self,
+        *,
+        steps: int = 100,
+        late_start: int | None = None,
+        spacing: Spacing | None = None,
+        evaluations: int | None = None,
+    ) -> int:
+        """Return how many network evaluations a sample costs with these settings.
+
+        Raises:
+            SamplingError: as `enhance` does.
+        """
+        return len(self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations))
+
+    def _plan(
+        self, *, steps: int, late_start: int | None, spacing: Spacing | None, evaluations: int | None
+    ) -> tuple[Evaluation, ...]:
+        own = self.metadata
+        if spacing is None:
+            spacing = own.spacing if evaluations is None else "log-snr"
+        if evaluations is None and spacing == own.spacing:
+            evaluations = own.evaluations
+        start = own.late_start if late_start is None else late_start
+        plan = plan_trajectory(self.schedule, steps=steps, late_start=start, spacing=spacing, evaluations=evaluations)
+        lowest, highest = own.trained_timesteps
+        for evaluation in plan:
+            if not lowest <= evaluation.timestep <= highest:
+                raise SamplingError(
+                    f"the settings lead to timestep {evaluation.timestep}, but the weights were trained for {lowest} "
+                    f"to {highest}; leave the late start at {own.late_start}"
+                )
+        return plan
+
+    def _prepare(self, pixels: Tensor) -> Tensor:
+        """Return x̃ as (1, 3, H', W') in [−1, 1], repeated at the bottom and right up to multiples of the stride."""
+        below, beside = (-side % self.stride for side in pixels.shape[1:])
+        return F.pad(pixels[None], (0, beside, 0, below), mode="replicate").mul(2).sub_(1)
+
+    def _walk(
+        self, base: BaseReconstruction, plan: tuple[Evaluation, ...], noise: NoiseField, eta: float
+    ) -> Iterator[tuple[Evaluation, Tensor]]:
+        return sample_residual(
+            self.predictor,
+            self._prepare(base.pixels.detach()),
+            schedule=self.schedule,
+            evaluations=plan,
+            noise=noise,
+            rate_factor=base.rate_factor,
+            eta=eta,
+            constrain=limit_residual(self.metadata.thresholds, base.rate_factor),
+        )
+
+
+def _add_residual(base: BaseReconstruction, residual: Tensor) -> Tensor:
+    """Return the picture x̃ + r̂_0, in [0, 1]; a residual in [−1, 1] units counts half."""
+    return torch.add(base.pixels.detach(), residual[0, :, : base.height, : base.width], alpha=0.5).clamp_(0, 1)
+
+
+def load_enhancer(
+    codec_id: str,
+    *,
+    weights: Path | WeightsFile | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    tile: int | None = None,
+) -> Enhancer:
+    """Load the enhancer of a codec.
+
+    Args:
+        codec_id: of the codec whose pictures it is for.
+        weights: its file; None for the one shipped with this package.
+        device: "auto" is a CUDA GPU where there is one.
+        precision: of the network's arithmetic; "auto" is bfloat16 where the device has it natively.
+        tile: largest side, in pixels, of what the network answers for at a time; None to choose by picture size.
+
+    Warns:
+        WeightsMismatchWarning: if the weights were trained for another codec.
+
+    Raises:
+        WeightsError: if there are none, or they are damaged or of another architecture.
+        DeviceError: if the device is not there, or `device`, `precision` or `tile` cannot be.
+    """
+    target = resolve_device(device)
+    dtype = resolve_precision(precision, target)
+    file = find_weights(codec_id, weights)
+    loaded = file.load()
+    metadata = loaded.metadata
+    if metadata.codec_id != codec_id:
+        warnings.warn(
+            f"the weights '{file.path}' were trained for codec '{metadata.codec_id}', not '{codec_id}'",
+            WeightsMismatchWarning,
+            stacklevel=2,
+        )
+    try:
+        schedule = restore_schedule(metadata.schedule)
+        network = restore_network(metadata.network, loaded.state_dict, schedule=schedule)
+        if network.config.conditioning_channels != 3:
+            raise WeightsError("its network does not see the base reconstruction, so it cannot enhance one")
+    except WeightsError as error:
+        raise WeightsError(f"'{file.path}' cannot be used: {error}") from error
+    network = network.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    predictor = TiledPredictor(network, device=target, precision=dtype, tile=tile)
+    return Enhancer(predictor, schedule, metadata, loaded.sha256, network.config.stride, target, dtype)
