@@ -74,8 +74,18 @@ def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMeta
         spacing=sampling.spacing,
         evaluations=sampling.evaluations,
         thresholds=None,
-        training={"iterations": checkpoint.iteration, "seconds": round(checkpoint.seconds), **checkpoint.recipe},
+        training={
+            "summary": _summary(checkpoint),
+            "iterations": checkpoint.iteration,
+            "seconds": round(checkpoint.seconds),
+            **checkpoint.recipe,
+        },
     )
+
+
+def _summary(checkpoint: Checkpoint) -> str:
+    parameters = sum(tensor.numel() for tensor in checkpoint.averaged.values())
+    return f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations on the codec's reconstructions"
 
 
 def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, parameters: int) -> None:
@@ -87,7 +97,7 @@ def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, pa
         "sha256": weights.sha256,
         "bytes": weights.path.stat().st_size,
         "parameters": parameters,
-        "summary": f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations on real reconstructions",
+        "summary": _summary(checkpoint),
     }
     others: list[dict[str, Any]] = manifest["weights"]
     rows = [other for other in others if other["codec_id"] != checkpoint.codec_id]

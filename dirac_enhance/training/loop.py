@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ from dirac_enhance.training.weighting import RatePower
 
 Validate = Callable[[UNet], dict[str, Any]]
 REPORT_SECONDS = 20.0
+RATE_EXPONENTS = {"power": 1.0, "root": 0.5, "none": 0.0}
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +53,7 @@ class TrainingRun:
         network: shape of the network.
         settings: of the optimisation.
         folder: where the checkpoint goes.
-        rate_power: what the squared error of each pair is weighed by; None for the plain mean squared error.
+        rate_power: of the codec's residuals, by which the squared error of each pair is weighed.
         lpips: the perceptual term's metric; None where `settings.lpips_weight` is 0.
         validate: called with the averaged network; returns a row for the history.
         report: called with a line of progress now and then.
@@ -64,7 +66,7 @@ class TrainingRun:
     network: UNetConfig
     settings: TrainingSettings
     folder: Path
-    rate_power: RatePower | None = None
+    rate_power: RatePower
     lpips: LPIPS | None = None
     validate: Validate | None = None
     report: Callable[[str], None] = print
@@ -183,20 +185,26 @@ class _Loop:
         noised_residual = q_sample(residual, noise, alpha_bar_t=self.alpha_bar[timestep].view(-1, 1, 1, 1))
         with self._autocast():
             predicted = self.trained(noised_residual, base, timestep, batch.known_rate_factor.to(device))
-        rate_power = self.training_run.rate_power
-        weight = rate_power.weight(batch.rate_factor) if rate_power else torch.ones(len(base))
+        exponent = RATE_EXPONENTS[self.settings.rate_weighting]
+        weight = self.training_run.rate_power.weight(batch.rate_factor, exponent=exponent)
         squared = residual_loss(predicted, residual, weight=weight.to(device))
         return squared, self._perceptual(base + predicted, original, perceptual_weight(timestep))
 
     def _perceptual(self, enhanced: Tensor, original: Tensor, weight: Tensor) -> Tensor:
-        counted = weight.nonzero()[:, 0]
-        if self.lpips is None or len(counted) == 0:
+        if self.lpips is None:
+            return torch.zeros((), device=enhanced.device)
+        drawn = torch.randperm(len(weight), generator=self.timesteps)[
+            : math.ceil(self.settings.lpips_share * len(weight))
+        ]
+        drawn = drawn.to(weight.device)
+        counted = drawn[weight[drawn] > 0]
+        if len(counted) == 0:
             return torch.zeros((), device=enhanced.device)
         with self._autocast():
             with torch.no_grad():
                 target = self.lpips.features(_channels_last(original[counted]))
             distance = self.lpips.distance(self.lpips.features(_channels_last(enhanced[counted])), target)
-        return (weight[counted] * distance).sum() / len(weight)
+        return (weight[counted] * distance).sum() / len(drawn)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         lower = self.training_run.precision != torch.float32

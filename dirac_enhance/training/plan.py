@@ -96,7 +96,7 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
         network,
         plan.settings,
         plan.folder,
-        rate_power=rate_power if plan.settings.rate_weighting == "power" else None,
+        rate_power=rate_power,
         lpips=_lpips("squeezenet", plan.lpips_backbone if plan.settings.lpips_weight else None, plan.lpips_heads),
         validate=_validation(plan, codec),
         report=report,

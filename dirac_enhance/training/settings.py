@@ -7,6 +7,8 @@ from typing import Literal
 
 from dirac_enhance.errors import TrainingError
 
+RateWeighting = Literal["power", "root", "none"]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -18,8 +20,9 @@ class TrainingSettings:
         warmup: iterations of linear rise.
         cooldown: share of this run, at its end, in which the learning rate falls linearly to zero.
         lpips_weight: weight of the LPIPS term.
+        lpips_share: share of the batch, drawn at random, that the LPIPS term is computed on.
         rate_weighting: "power" divides the squared error by the mean residual power at the pair's rate factor, so
-            that all rates count alike; "none" is the plain mean squared error.
+            that all rates count alike; "root" by that power's square root; "none" is the plain mean squared error.
         gradient_clip: largest norm of the gradient.
         ema_decay: decay of the averaged weights, after its warm-up min(decay, (1 + i)/(10 + i)).
         iterations: stop at this iteration; None for no limit.
@@ -38,7 +41,8 @@ class TrainingSettings:
     warmup: int = 200
     cooldown: float = 0.25
     lpips_weight: float = 0.01
-    rate_weighting: Literal["power", "none"] = "power"
+    lpips_share: float = 0.5
+    rate_weighting: RateWeighting = "root"
     gradient_clip: float = 1.0
     ema_decay: float = 0.9999
     iterations: int | None = None
@@ -52,7 +56,7 @@ class TrainingSettings:
         if self.iterations is None and self.minutes is None:
             raise TrainingError("no end given to the training; pass --minutes M or --iterations N")
         sizes = (self.batch_size, self.interval, self.validation_interval, self.iterations or 1)
-        if min(sizes) < 1 or (self.minutes or 1) <= 0 or not 0 <= self.cooldown <= 1:
+        if min(sizes) < 1 or (self.minutes or 1) <= 0 or not 0 <= self.cooldown <= 1 or not 0 < self.lpips_share <= 1:
             raise TrainingError(f"a training setting is out of range: {self}")
 
     def learning_rate_at(self, iteration: int, *, progress: float) -> float:

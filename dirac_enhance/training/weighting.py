@@ -26,10 +26,10 @@ class RatePower:
         """Rows (rate factor, standard deviation of the residual), as `UNetConfig.residual_std` takes them."""
         return tuple((rate, power**0.5) for rate, power in zip(self.rates, self.powers, strict=True))
 
-    def weight(self, rate_factor: Tensor) -> Tensor:
-        """`REFERENCE_POWER` over the power at each rate factor: (N,) → (N,) float32."""
+    def weight(self, rate_factor: Tensor, *, exponent: float) -> Tensor:
+        """(`REFERENCE_POWER` over the power at each rate factor) to the `exponent`: (N,) → (N,) float32."""
         log_power = np.interp(np.log(rate_factor.cpu().numpy()), np.log(self.rates), np.log(self.powers))
-        return torch.from_numpy(REFERENCE_POWER / np.exp(log_power)).float().to(rate_factor.device)
+        return torch.from_numpy((REFERENCE_POWER / np.exp(log_power)) ** exponent).float().to(rate_factor.device)
 
 
 def measure_rate_power(batch: PairBatch) -> RatePower:

@@ -23,6 +23,7 @@ from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
 from dirac_enhance.training.pairs import PairMaker, PairRecipe
 from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.weighting import RatePower
 
 if TYPE_CHECKING:
     from tests.training.conftest import SteppedCodec
@@ -38,13 +39,16 @@ SETTINGS = TrainingSettings(
     workers=0,
 )
 RECIPE = PairRecipe(crop_size=32, rate_bounds=(4, 32))
+RATE_POWER = RatePower((4.0, 32.0), (0.02, 0.0005))
 WORKER = Path(__file__).with_name("worker.py")
 
 
 @pytest.fixture
 def run(photographs: Path, codec: SteppedCodec, tmp_path: Path) -> TrainingRun:
     maker = PairMaker(load_pool(photographs, smallest_side=48), codec, RECIPE)
-    return TrainingRun(maker, NETWORKS["tiny"], SETTINGS, tmp_path, report=lambda _: None, precision=torch.float32)
+    return TrainingRun(
+        maker, NETWORKS["tiny"], SETTINGS, tmp_path, RATE_POWER, report=lambda _: None, precision=torch.float32
+    )
 
 
 def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

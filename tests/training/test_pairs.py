@@ -98,11 +98,14 @@ def test_measured_power_falls_as_the_rate_rises_and_weighs_against_it(maker: Pai
     power = measure_rate_power(maker.draw_batch(np.random.default_rng(0), 400))
     assert list(power.rates) == sorted(set(power.rates))
     assert power.powers[0] > 8 * power.powers[-1]
-    low, high = power.weight(torch.tensor([4.0, 32.0]))
+    low, high = power.weight(torch.tensor([4.0, 32.0]), exponent=1)
     assert high > 8 * low
     assert power.standard_deviations()[0] == (power.rates[0], power.powers[0] ** 0.5)
 
 
 def test_the_reference_power_weighs_one() -> None:
     power = RatePower((5.0, 20.0, 80.0), (4 * REFERENCE_POWER, REFERENCE_POWER, REFERENCE_POWER / 4))
-    torch.testing.assert_close(power.weight(torch.tensor([10.0, 20.0])), torch.tensor([0.5, 1.0]))
+    rates = torch.tensor([10.0, 20.0])
+    torch.testing.assert_close(power.weight(rates, exponent=1), torch.tensor([0.5, 1.0]))
+    torch.testing.assert_close(power.weight(rates, exponent=0.5), torch.tensor([0.5**0.5, 1.0]))
+    torch.testing.assert_close(power.weight(rates, exponent=0), torch.ones(2))

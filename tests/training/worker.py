@@ -18,6 +18,7 @@ from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
 from dirac_enhance.training.pairs import PairBatch, PairMaker, PairRecipe
 from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.weighting import RatePower
 
 
 def main(photographs: Path, folder: Path, iterations: int) -> None:
@@ -37,7 +38,9 @@ def main(photographs: Path, folder: Path, iterations: int) -> None:
         return losses
 
     loop._Loop._step = remember  # type: ignore[method-assign]
-    run = TrainingRun(maker, NETWORKS["tiny"], settings, folder, precision=torch.float32)
+    run = TrainingRun(
+        maker, NETWORKS["tiny"], settings, folder, RatePower((4.0, 32.0), (0.02, 0.0005)), precision=torch.float32
+    )
     run.resume() if (folder / "checkpoint.pt").exists() else run.start()
     if os.environ["WORLD_SIZE"] != "1":
         torch.save(seen, folder / f"rank{os.environ['RANK']}.pt")
