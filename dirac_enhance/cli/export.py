@@ -1,0 +1,41 @@
+"""`dirac-enhance export`: a training checkpoint to a weights file, its card and its manifest row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dirac_enhance.diffusion.trajectory import Spacing
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("weights"), help="Existing folder."
+)
+@click.option("--late-start", default=80, help="Default late start of the exported weights.")
+@click.option(
+    "--spacing", type=click.Choice(["log-snr", "paper"]), default="log-snr", help="Default spacing of the evaluations."
+)
+@click.option("--evaluations", default=4, help="Default number of evaluations of log-SNR spacing.")
+@click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
+def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:
+    """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.
+
+    The card's hand-written part and other codecs' manifest rows are kept.
+
+    \b
+    Examples:
+      dirac-enhance export run/
+      dirac-enhance export run/checkpoint.pt -o weights/ --spacing paper
+    """
+    from dirac_enhance.training.checkpoint import load_checkpoint
+    from dirac_enhance.training.export import SamplingDefaults, export_weights
+
+    sampling = SamplingDefaults(late_start, spacing, evaluations if spacing == "log-snr" else None)
+    click.echo(
+        f"weights: {export_weights(load_checkpoint(checkpoint), output, sampling=sampling, half_precision=half)}"
+    )

@@ -1,0 +1,138 @@
+"""Options that several commands share: which codec, how to sample, and what the network runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_BY_WEIGHTS = "as the weights were made for"
+
+
+def _read_pairs(_ctx: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"'{pair}' has no '='; expected KEY=VALUE, as `dirac-enhance codecs` lists them")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+_CODEC = (
+    click.option(
+        "--codec",
+        "codec_id",
+        metavar="auto|ID",
+        default="auto",
+        help="What the files were compressed with; auto looks into them. `dirac-enhance codecs` lists the ids.",
+    ),
+    click.option(
+        "--codec-option",
+        "codec_options",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_read_pairs,
+        show_default="none",
+        help="Set an option of the codec; may be repeated. `dirac-enhance codecs` lists them.",
+    ),
+)
+
+_SAMPLING = (
+    click.option(
+        "--steps",
+        metavar="N",
+        type=click.IntRange(1, 100),
+        default=100,
+        help="How far to go from fidelity to realism. 100: the sharpest and most realistic picture. 81, with the usual"
+        " late start: one evaluation of the network, where sampling begins. 1: closest to the original, and smooth;"
+        " all N up to the late start give that same picture, the paper's DIRAC-1.",
+    ),
+    click.option(
+        "--late-start",
+        metavar="L",
+        type=click.IntRange(0, 99),
+        show_default=f"{_BY_WEIGHTS}, usually 80",
+        help="Skip the first L of the 100 positions and begin at the next one with noise; 0 skips none.",
+    ),
+    click.option(
+        "--spacing",
+        type=click.Choice(["paper", "log-snr"]),
+        show_default=_BY_WEIGHTS,
+        help="Where the network is evaluated: at each of the paper's positions, or at a few, evenly in log-SNR.",
+    ),
+    click.option(
+        "--evaluations",
+        metavar="K",
+        type=click.IntRange(1, 1000),
+        show_default=_BY_WEIGHTS,
+        help="Evaluations of log-SNR spacing from the late start to position 100.",
+    ),
+    click.option(
+        "--seed",
+        metavar="S",
+        type=click.IntRange(0),
+        default=0,
+        help="The same seed gives the same file again; another one a picture just as plausible.",
+    ),
+    click.option(
+        "--samples",
+        metavar="K",
+        type=click.IntRange(1),
+        default=1,
+        help="Average K independent samples: closer to the original, smoother, K times the work.",
+    ),
+    click.option(
+        "--eta",
+        metavar="E",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        help="Fresh noise in each step: 0 is none (DDIM), 1 is ancestral sampling.",
+    ),
+)
+
+_NETWORK = (
+    click.option(
+        "--weights",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        show_default="those that came with the codec",
+        help="Enhancer weights, as `dirac-enhance train` writes them.",
+    ),
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the network runs."
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "bfloat16"]),
+        default="auto",
+        help="What the network computes in; auto is bfloat16 where the device is made for it, else float32.",
+    ),
+    click.option(
+        "--tile",
+        metavar="PIXELS",
+        type=click.IntRange(1),
+        show_default="as the device allows",
+        help="Side of the tiles that the network sees one after the other; smaller ones take less memory.",
+    ),
+)
+
+
+def _all(options: tuple[Decorator, ...]) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+codec_options = _all(_CODEC)
+"""`--codec` and `--codec-option`, as `codec_id: str` and `codec_options: dict[str, str]`."""
+
+sampling_options = _all(_SAMPLING)
+"""The fields of `SamplingSettings`, by name."""
+
+network_options = _all(_NETWORK)
+"""`weights: Path | None`, `device: str`, `precision: str` and `tile: int | None`, as `load_enhancer` takes them."""

@@ -1,0 +1,109 @@
+"""`dirac-enhance train`: train an enhancer for a codec on a folder of photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dirac_enhance.host import CodecHost
+    from dirac_enhance.training.plan import TrainingPlan
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn; it must be able to encode.")
+@click.option("--data", type=_FOLDER, required=True, help="Folder of training images; sub-folders count.")
+@click.option("-o", "--output", type=_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
+@click.option("--minutes", type=float, help="Stop after so many minutes, and export.")
+@click.option("--iterations", type=int, help="Stop at this iteration, and export.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@click.option("--from-weights", type=_FILE, help="Start from the tensors of exported weights.")
+@click.option("--network", default="small", help="One of `dirac-enhance networks`.")
+@click.option("--tell-rate/--hide-rate", default=True, help="Whether the network is told the codec's rate factor.")
+@click.option("--rates", type=(float, float), help="Rate factors to train on.  [default: the codec's usual ones]")
+@click.option("--share", "shares", multiple=True, metavar="SOURCE=SHARE", help="Share of a source among the crops.")
+@click.option("--validation", type=_FOLDER, help="Folder of held-out images, measured now and then.")
+@click.option("--crop-size", default=128, help="Side of the training crops in pixels.")
+@click.option("--batch-size", default=16, help="Crops an iteration and process.")
+@click.option("--learning-rate", default=5e-4, help="After the warm-up.")
+@click.option("--cooldown", default=0.25, help="Share of this run, at its end, in which the learning rate falls to 0.")
+@click.option("--ema-decay", default=0.9999, help="Decay of the averaged weights.")
+@click.option("--lpips-weight", default=0.01, help="Weight of the LPIPS term; 0 leaves it out.")
+@click.option("--lpips-backbone", type=_FILE, help="SqueezeNet 1.1 features, for the LPIPS term.")
+@click.option("--lpips-heads", type=_FILE, help="Its linear heads.  [default: those of the lpips package]")
+@click.option("--validation-backbone", type=_FILE, help="AlexNet features, for LPIPS in validation.")
+@click.option(
+    "--rate-weighting",
+    type=click.Choice(["power", "root", "none"]),
+    default="root",
+    help="What the squared error is divided by: its mean at the pair's rate factor, the root of that, or nothing.",
+)
+@click.option("--lpips-share", default=0.5, help="Share of each batch that the LPIPS term is computed on.")
+@click.option("--interval", default=500, help="Iterations between checkpoints.")
+@click.option("--validation-interval", default=2000, help="Iterations between validations.")
+@click.option("--workers", default=1, help="Processes that make pairs.")
+@click.option("--seed", default=0, help="Of pairs, timesteps, noise and initial weights.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option("--precision", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", help="Of the network.")
+@click.option("--compile", "compiled", is_flag=True, help="Run the network through torch.compile.")
+@click.pass_obj
+def train(host: CodecHost, /, codec_id: str, *, resume: bool, from_weights: Path | None, **options: Any) -> None:
+    """Train an enhancer and export its weights to OUTPUT/<codec>.safetensors.
+
+    Several GPUs or hosts: start it with torchrun. A killed training loses at most one interval; --resume goes on.
+
+    \b
+    Examples:
+      dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --lpips-weight 0
+      dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --resume --lpips-backbone squeezenet.pth
+      torchrun --nproc-per-node 8 -m dirac_enhance train --codec jpeg --data photos/ -o run/ --iterations 200000
+    """
+    from dirac_enhance.training.checkpoint import load_checkpoint
+    from dirac_enhance.training.export import SamplingDefaults, export_weights
+    from dirac_enhance.training.plan import build_run
+
+    run = build_run(_plan(options), host.codec(codec_id).codec, report=click.echo)
+    path = run.resume() if resume else run.start(initial=_tensors(from_weights))
+    if run.leads:
+        weights = export_weights(load_checkpoint(path), path.parent, sampling=SamplingDefaults())
+        click.echo(f"weights: {weights}")
+
+
+def _plan(options: dict[str, Any]) -> TrainingPlan:
+    """Sort the options into the optimisation's settings and the rest of the plan."""
+    from dirac_enhance.training.plan import TrainingPlan
+    from dirac_enhance.training.settings import TrainingSettings
+
+    names = {field.name for field in fields(TrainingSettings)}
+    settings = TrainingSettings(**{name: options.pop(name) for name in names if name in options})
+    shares = dict(_share(text) for text in options.pop("shares"))
+    return TrainingPlan(
+        folder=options.pop("output"), rate_bounds=options.pop("rates"), shares=shares, settings=settings, **options
+    )
+
+
+def _share(text: str) -> tuple[str, float]:
+    name, _, share = text.partition("=")
+    try:
+        return name, float(share)
+    except ValueError:
+        raise click.BadParameter(
+            f"'{text}'; expected SOURCE=SHARE, as in portraits=0.4", param_hint="--share"
+        ) from None
+
+
+def _tensors(path: Path | None) -> Mapping[str, Tensor] | None:
+    if path is None:
+        return None
+    from dirac_enhance.weights import WeightsFile
+
+    return WeightsFile(path).load().state_dict

@@ -1,0 +1,86 @@
+"""A command line over the JPEG codec with tiny random weights, and small files to feed it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy
+import pluggy
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from dirac_enhance import CodecHost, PluginFailure, RegisteredCodec, WeightsFile
+from dirac_enhance.cli.group import build_group
+from dirac_enhance.networks.catalogue import NETWORKS
+from dirac_enhance.networks.unet import UNet
+from dirac_enhance.weights import WeightsMetadata, save_weights
+from dirac_enhance_jpeg import JpegCodec
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
+    """Weights of the tiny network, random down to its last layer, so that it changes pictures."""
+    torch.manual_seed(3)
+    network = UNet(NETWORKS["tiny"])
+    torch.nn.init.normal_(network.conv_out.weight, std=0.1)
+    metadata = WeightsMetadata(
+        codec_id="jpeg",
+        network=NETWORKS["tiny"].to_dict(),
+        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
+        trained_timesteps=(0, 999),
+        late_start=80,
+        spacing="log-snr",
+        evaluations=3,
+        training={"summary": "random numbers"},
+    )
+    return save_weights(tmp_path_factory.mktemp("weights") / "jpeg.safetensors", network.state_dict(), metadata)
+
+
+@pytest.fixture
+def host(weights: WeightsFile) -> CodecHost:
+    """The JPEG codec, and a plugin that failed."""
+    failure = PluginFailure("dist-broken", "0.3", ImportError("no module named 'reference_binary'"))
+    return CodecHost(
+        codecs={"jpeg": RegisteredCodec(JpegCodec(), weights, "dirac-enhance", "1.0")},
+        failures={"broken": failure},
+        _manager=pluggy.PluginManager("dirac_enhance"),
+        _entry_points=MappingProxyType({}),
+    )
+
+
+@pytest.fixture
+def run(host: CodecHost) -> Run:
+    """Run a command line and return its result; an exception that is no clean exit fails the test."""
+
+    def invoke(*arguments: str | Path) -> Result:
+        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def jpeg_bytes() -> bytes:
+    """A 56×40 JPEG of quality 20."""
+    rows, columns = numpy.mgrid[0:40, 0:56]
+    samples = numpy.stack([rows * 6, columns * 4, (rows * columns) % 256], axis=-1).astype(numpy.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, "JPEG", quality=20)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def photo(tmp_path: Path, jpeg_bytes: bytes) -> Path:
+    """That JPEG as a file, alone in its folder."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg_bytes)
+    return path

@@ -1,0 +1,101 @@
+"""`dirac-enhance train` and `export`: from photographs to weights that enhance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from dirac_enhance import WeightsFile, load_host
+from dirac_enhance.cli.group import build_group
+from dirac_enhance.training.checkpoint import load_checkpoint
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    generator = np.random.default_rng(0)
+    for index in range(2):
+        noise = generator.integers(0, 255, size=(8, 8, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+def dirac_enhance(*arguments: object) -> Result:
+    return CliRunner().invoke(build_group(load_host()), [str(argument) for argument in arguments])
+
+
+def train(photographs: Path, output: Path, *more: object) -> Result:
+    settings = ("--network", "tiny", "--crop-size", 32, "--batch-size", 2, "--workers", 0, "--lpips-weight", 0)
+    return dirac_enhance(
+        "train", "--codec", "jpeg", "--data", photographs, "-o", output, "--device", "cpu", *settings, *more
+    )
+
+
+def test_a_training_ends_with_weights_that_enhance(photographs: Path, tmp_path: Path) -> None:
+    trained = train(photographs, tmp_path, "--iterations", 3, "--validation", photographs)
+    assert trained.exit_code == 0, trained.output
+    assert "validation iteration 3" in trained.output
+    weights = tmp_path / "jpeg.safetensors"
+    assert f"weights: {weights}" in trained.output
+    assert WeightsFile(weights).metadata().network["residual_std"]
+    Image.open(photographs / "0.png").save(tmp_path / "photo.jpg", quality=10)
+    enhanced = dirac_enhance(tmp_path / "photo.jpg", "--weights", weights)
+    assert enhanced.exit_code == 0, enhanced.output
+    assert (tmp_path / "photo.enhanced.png").exists()
+
+
+def test_minutes_end_a_training_cleanly_and_resume_goes_on(photographs: Path, tmp_path: Path) -> None:
+    assert train(photographs, tmp_path, "--minutes", 0.01).exit_code == 0
+    reached = load_checkpoint(tmp_path).iteration
+    again = train(photographs, tmp_path, "--iterations", reached + 2, "--resume")
+    assert again.exit_code == 0, again.output
+    assert load_checkpoint(tmp_path).iteration == reached + 2
+
+
+def test_exported_weights_can_be_the_start_of_a_training(photographs: Path, tmp_path: Path) -> None:
+    assert train(photographs, tmp_path / "one", "--iterations", 1).exit_code == 0
+    started = train(
+        photographs, tmp_path / "two", "--iterations", 1, "--from-weights", tmp_path / "one" / "jpeg.safetensors"
+    )
+    assert started.exit_code == 0, started.output
+
+
+def test_export_chooses_the_sampling_defaults(photographs: Path, tmp_path: Path) -> None:
+    assert train(photographs, tmp_path, "--iterations", 1).exit_code == 0
+    exported = dirac_enhance("export", tmp_path, "-o", tmp_path, "--spacing", "paper", "--late-start", 70, "--full")
+    assert exported.exit_code == 0, exported.output
+    metadata = WeightsFile(tmp_path / "jpeg.safetensors").metadata()
+    assert (metadata.spacing, metadata.late_start, metadata.evaluations) == ("paper", 70, None)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "--minutes M or --iterations N"),
+        (("--iterations", 1, "--network", "huge"), "the networks are paper, small"),
+        (("--iterations", 1, "--resume"), "leave out --resume"),
+        (("--iterations", 1, "--crop-size", 40), "multiple of 32"),
+        (("--iterations", 1, "--share", "cats=0.5"), "no source named cats"),
+        (("--iterations", 1, "--share", "cats"), "SOURCE=SHARE"),
+        (("--iterations", 1, "--lpips-weight", 0.1), "--lpips-backbone"),
+        (("--iterations", 1, "--codec", "webp"), "jpeg"),
+        (("--iterations", 1, "--from-weights", "gone.safetensors"), "gone.safetensors"),
+        (("--iterations", 1, "--data", "gone"), "gone"),
+    ],
+)
+def test_bad_requests_get_one_line(photographs: Path, tmp_path: Path, more: tuple[object, ...], said: str) -> None:
+    result = train(photographs, tmp_path, *more)
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "jpeg.safetensors").exists()
+
+
+def test_nothing_to_export_is_said(tmp_path: Path) -> None:
+    result = dirac_enhance("export", tmp_path, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "no checkpoint at" in result.output
