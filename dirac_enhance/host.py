@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -85,7 +86,9 @@ class CodecHost:
                 f"codec '{codec_id}' is not available, as its plugin from {failure.distribution} {failure.version}"
                 f" failed: {failure.reason}"
             ) from failure.exception
-        raise UnknownCodecError(f"unknown codec '{codec_id}'; {self._known()}")
+        close = get_close_matches(codec_id, self.codecs, n=1)
+        meant = f", did you mean '{close[0]}'?" if close else ";"
+        raise UnknownCodecError(f"unknown codec '{codec_id}'{meant} {self._known()}")
 
     def codec_for(self, header: bytes, suffix: str) -> RegisteredCodec:
         """Return the codec of a file.
