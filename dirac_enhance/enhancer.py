@@ -105,12 +105,12 @@ class Enhancer:
         total: Tensor | None = None
         for sample in range(samples):
             walk = self._walk(base, plan, NoiseField(seed, sample), eta)
-            done, all_of_them = sample * len(plan), samples * len(plan)
+            done, everything = sample * len(plan), samples * len(plan)
             for index in range(1, len(plan)):
                 next(walk)  # dropped at once, or two residuals would be in memory during the next evaluation
-                progress(done + index, all_of_them)
+                progress(done + index, everything)
             pixels = _add_residual(base, next(walk)[1])
-            progress(done + len(plan), all_of_them)
+            progress(done + len(plan), everything)
             total = pixels if total is None else total.add_(pixels)
         assert total is not None
         return total.div_(samples)
