@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-_ROW = "{:<12} {:>12} {:>11} {:>8} {:>10}"
+_ROW = "{:<18} {:>12} {:>11} {:>8} {:>10}"
 
 
 @click.command()

@@ -13,6 +13,8 @@ FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
 DECISIVE_TIMESTEPS = 250
 """Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
+PERCEPTUAL_TIMESTEPS = (100, 190)
+"""The LPIPS term counts in full up to the first of these, and no more from the second, where late start begins."""
 CROSSING, CROSSING_SPREAD = 0.08, 1.2
 """Log-normal centre and spread of the noise-to-signal ratio among decisive timesteps: residuals of .02 … .13 meet
 their noise, 0 dB, around the centre."""
@@ -49,9 +51,10 @@ def residual_loss(predicted_residual: Tensor, residual: Tensor, *, weight: Tenso
 
 
 def perceptual_weight(timestep: Tensor) -> Tensor:
-    """Share of the LPIPS term at each timestep: 1 up to t = 250, 0 beyond; (N,) → (N,) float32.
+    """Share of the LPIPS term at each timestep: 1 up to t = 100, falling to 0 at t = 190; (N,) → (N,) float32.
 
-    Past that point the network sees noise alone, and its prediction, the paper's high-fidelity DIRAC-1, should be
-    the mean of all residuals that fit.
+    Where the network sees little but noise, its prediction should be the mean of all residuals that fit: the paper's
+    high-fidelity DIRAC-1, and the first estimate of a trajectory. Realism is for the timesteps that decide on detail.
     """
-    return (timestep <= DECISIVE_TIMESTEPS).float()
+    full, none = PERCEPTUAL_TIMESTEPS
+    return ((none - timestep.float()) / (none - full)).clamp(0, 1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dirac_enhance.networks.config import UNetConfig
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dirac_enhance.networks.unet import UNet
 
 RESIDUAL_STD = ((1.0, 0.07),)
@@ -62,21 +65,25 @@ def parameters(config: UNetConfig) -> int:
 
 def mmac_per_pixel(config: UNetConfig) -> float:
     """Millions of multiply–accumulates a pixel of one evaluation's convolutions; attention's products are left out."""
-    import torch
+    from dirac_enhance.networks.unet import Downsample, RepeatUpsample, ShuffleUpsample
+
+    network = build_meta(config)
+    positions = 1 / config.patch**2  # of the current level, for each pixel of the picture
+    total = positions * (_weights_of_convolutions(network.conv_in) + _weights_of_convolutions(network.conv_out))
+    for block in chain(network.encoder, network.middle, network.decoder):
+        if isinstance(block, Downsample):
+            positions /= 4
+        elif isinstance(block, RepeatUpsample):
+            positions *= 4
+        total += positions * _weights_of_convolutions(block)
+        if isinstance(block, ShuffleUpsample):  # its convolution comes before the shuffle
+            positions *= 4
+    return total / 1e6
+
+
+def _weights_of_convolutions(module: nn.Module) -> int:
+    """Multiply–accumulates at one position."""
     from torch import nn
 
-    network, side, total = build_meta(config), 4 * config.stride, 0
-
-    def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        weight = module.get_parameter("weight")
-        total += weight.numel() * output.shape[2:].numel()
-
-    for module in network.modules():
-        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
-            module.register_forward_hook(count)
-    picture = torch.empty(1, 3, side, side, device="meta")
-    condition = torch.empty(1, config.conditioning_channels, side, side, device="meta")
-    timestep = torch.zeros(1, dtype=torch.int64, device="meta")
-    network(picture, condition if config.conditioning_channels else None, timestep, picture[:, 0, 0, 0])
-    return total / side**2 / 1e6
+    convolutions = (each for each in module.modules() if isinstance(each, (nn.Conv1d, nn.Conv2d)))
+    return sum(convolution.weight.numel() for convolution in convolutions)

@@ -34,7 +34,8 @@ class UNet(nn.Module):
         self.noise_to_signal: Tensor
         self.register_buffer("noise_to_signal", schedule.noise_to_signal.float(), persistent=False)
         self.log_std: Tensor
-        self.register_buffer("log_std", torch.tensor(config.residual_std).log(), persistent=False)
+        rows = torch.tensor(config.residual_std, device="cpu")  # a logarithm on the meta device takes seconds to import
+        self.register_buffer("log_std", rows.log(), persistent=False)
         embedding = 4 * config.channels[0]
         self.time_embedding = nn.Sequential(
             nn.Linear(config.channels[0], embedding), nn.SiLU(), nn.Linear(embedding, embedding)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from dirac_enhance.diffusion.process import q_sample
 from dirac_enhance.diffusion.schedule import linear_schedule
@@ -44,6 +45,21 @@ def test_the_paper_network_has_the_papers_parameters() -> None:
 def test_the_paper_network_costs_what_its_layers_add_up_to() -> None:
     # 3.95 TMAC at 1024 × 1024, from the layer sizes of table B.3.
     assert mmac_per_pixel(NETWORKS["paper"]) == pytest.approx(3.77, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"skips": "add"}, {"patch": 1}, {"channels": [8]}, {"channels": [32, 64], "attention": True}]
+)
+def test_the_arithmetic_told_is_that_of_a_forward_pass(change: dict[str, object]) -> None:
+    config = UNetConfig.from_dict({**LOCAL.to_dict(), "channels": [8, 12, 16], **change})
+    network, counted = UNet(config), []
+    for module in network.modules():
+        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+            module.register_forward_hook(
+                lambda one, _, output: counted.append(one.weight.numel() * output.shape[2:].numel())
+            )
+    network(*planes(16, 24), torch.tensor([20]), torch.tensor([10.0]))
+    assert mmac_per_pixel(config) == pytest.approx(sum(counted) / (16 * 24) / 1e6)
 
 
 @pytest.mark.parametrize("name", [name for name, config in NETWORKS.items() if name != "paper"])
