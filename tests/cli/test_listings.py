@@ -63,3 +63,4 @@ def test_networks_tells_size_cost_and_reach(run: Run) -> None:
     assert table["paper"][3] == "all"
     assert int(table["small"][3]) <= 128
     assert all(float(row[1]) > 0 for row in table.values())
+    assert len({len(line) for line in result.stdout.splitlines()}) == 1
