@@ -14,13 +14,21 @@ if TYPE_CHECKING:
 @click.command(context_settings={"show_default": True})
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("weights"), help="Existing folder."
+    "-o",
+    "--output",
+    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    default=Path("weights"),
+    help="Existing folder.",
 )
-@click.option("--late-start", default=80, help="Default late start of the exported weights.")
+@click.option(
+    "--late-start", type=click.IntRange(0, 99), default=80, help="Default late start of the exported weights."
+)
 @click.option(
     "--spacing", type=click.Choice(["log-snr", "paper"]), default="log-snr", help="Default spacing of the evaluations."
 )
-@click.option("--evaluations", default=4, help="Default number of evaluations of log-SNR spacing.")
+@click.option(
+    "--evaluations", type=click.IntRange(1), default=4, help="Default number of evaluations of log-SNR spacing."
+)
 @click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
 def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.

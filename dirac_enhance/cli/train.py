@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
     from dirac_enhance.training.plan import TrainingPlan
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+_COUNT = click.IntRange(1)
+_SHARE = click.FloatRange(0, 1)
+_POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn; it must be able to encode.")
 @click.option("--data", type=_FOLDER, required=True, help="Folder of training images; sub-folders count.")
-@click.option("-o", "--output", type=_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
-@click.option("--minutes", type=float, help="Stop after so many minutes, and export.")
-@click.option("--iterations", type=int, help="Stop at this iteration, and export.")
+@click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
+@click.option("--minutes", type=_POSITIVE, help="Stop after so many minutes, and export.")
+@click.option("--iterations", type=_COUNT, help="Stop at this iteration, and export.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
 @click.option("--from-weights", type=_FILE, help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
@@ -32,12 +36,19 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--rates", type=(float, float), help="Rate factors to train on.  [default: the codec's usual ones]")
 @click.option("--share", "shares", multiple=True, metavar="SOURCE=SHARE", help="Share of a source among the crops.")
 @click.option("--validation", type=_FOLDER, help="Folder of held-out images, measured now and then.")
-@click.option("--crop-size", default=128, help="Side of the training crops in pixels.")
-@click.option("--batch-size", default=16, help="Crops an iteration and process.")
-@click.option("--learning-rate", default=5e-4, help="After the warm-up.")
-@click.option("--cooldown", default=0.25, help="Share of this run, at its end, in which the learning rate falls to 0.")
-@click.option("--ema-decay", default=0.9999, help="Decay of the averaged weights.")
-@click.option("--lpips-weight", default=0.01, help="Weight of the LPIPS term; 0 leaves it out.")
+@click.option("--crop-size", type=_COUNT, default=128, help="Side of the training crops in pixels.")
+@click.option("--batch-size", type=_COUNT, default=16, help="Crops an iteration and process.")
+@click.option("--learning-rate", type=_POSITIVE, default=5e-4, help="After the warm-up.")
+@click.option(
+    "--cooldown",
+    type=_SHARE,
+    default=0.25,
+    help="Share of this run, at its end, in which the learning rate falls to 0.",
+)
+@click.option("--ema-decay", type=_SHARE, default=0.9999, help="Decay of the averaged weights.")
+@click.option(
+    "--lpips-weight", type=click.FloatRange(0), default=0.01, help="Weight of the LPIPS term; 0 leaves it out."
+)
 @click.option("--lpips-backbone", type=_FILE, help="SqueezeNet 1.1 features, for the LPIPS term.")
 @click.option("--lpips-heads", type=_FILE, help="Its linear heads.  [default: those of the lpips package]")
 @click.option("--validation-backbone", type=_FILE, help="AlexNet features, for LPIPS in validation.")
@@ -47,11 +58,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     default="root",
     help="What the squared error is divided by: its mean at the pair's rate factor, the root of that, or nothing.",
 )
-@click.option("--lpips-share", default=0.5, help="Share of each batch that the LPIPS term is computed on.")
-@click.option("--interval", default=500, help="Iterations between checkpoints.")
-@click.option("--validation-interval", default=2000, help="Iterations between validations.")
-@click.option("--workers", default=1, help="Processes that make pairs.")
-@click.option("--seed", default=0, help="Of pairs, timesteps, noise and initial weights.")
+@click.option("--own-estimates", default=0.5, help="Share of pairs noised from the network's own first estimate.")
+@click.option(
+    "--lpips-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    help="Share of each batch that the LPIPS term is computed on.",
+)
+@click.option("--interval", type=_COUNT, default=500, help="Iterations between checkpoints.")
+@click.option("--validation-interval", type=_COUNT, default=2000, help="Iterations between validations.")
+@click.option("--workers", type=click.IntRange(0), default=1, help="Processes that make pairs.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of pairs, timesteps, noise and initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option("--precision", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", help="Of the network.")
 @click.option("--compile", "compiled", is_flag=True, help="Run the network through torch.compile.")

@@ -62,7 +62,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     path = path / FILE_NAME if path.is_dir() else path
     if not path.is_file():
-        raise TrainingError(f"no checkpoint at {path}; leave out --resume to start a new training")
+        raise TrainingError(f"no checkpoint at {path}; name another folder, or leave out --resume to start a training")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
         version = stored.pop("format_version")

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dirac_enhance.diffusion.objective import perceptual_weight, residual_loss, sample_timesteps
-from dirac_enhance.diffusion.process import q_sample
+from dirac_enhance.diffusion.objective import LATE_START, perceptual_weight, residual_loss, sample_timesteps
+from dirac_enhance.diffusion.process import noise_from_residual, q_sample
 from dirac_enhance.diffusion.schedule import NoiseSchedule, linear_schedule
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
@@ -181,14 +181,35 @@ class _Loop:
         )
         residual = original - base
         timestep = sample_timesteps(len(base), schedule=self.schedule, generator=self.timesteps).to(device)
-        noise = torch.randn(residual.shape, generator=self.generator, device=device)
-        noised_residual = q_sample(residual, noise, alpha_bar_t=self.alpha_bar[timestep].view(-1, 1, 1, 1))
+        known = batch.known_rate_factor.to(device)
+        noised_residual = self._noise(residual, base, timestep, known)
         with self._autocast():
-            predicted = self.trained(noised_residual, base, timestep, batch.known_rate_factor.to(device))
+            predicted = self.trained(noised_residual, base, timestep, known)
         exponent = RATE_EXPONENTS[self.settings.rate_weighting]
         weight = self.training_run.rate_power.weight(batch.rate_factor, exponent=exponent)
         squared = residual_loss(predicted, residual, weight=weight.to(device))
         return squared, self._perceptual(base + predicted, original, perceptual_weight(timestep))
+
+    def _noise(self, residual: Tensor, base: Tensor, timestep: Tensor, rate_factor: Tensor) -> Tensor:
+        """Draw r_t; for a part of the pairs from the network's own first estimate, as sampling comes to it.
+
+        A sampler's r_t carries that estimate instead of r_0; trained on r_0 alone, the network takes noise for detail
+        (exposure bias; Ning et al., arXiv 2301.11706, mend it by perturbing the input).
+        """
+        noise = torch.randn(residual.shape, generator=self.generator, device=residual.device)
+        alpha_bar_t = self.alpha_bar[timestep].view(-1, 1, 1, 1)
+        noised = q_sample(residual, noise, alpha_bar_t=alpha_bar_t)
+        drawn = torch.rand(len(timestep), generator=self.timesteps).to(timestep.device) < self.settings.own_estimates
+        own = (drawn & (timestep < LATE_START)).nonzero()[:, 0]
+        if len(own) == 0:
+            return noised
+        alpha_bar_start = self.alpha_bar[LATE_START]
+        start = (1 - alpha_bar_start).sqrt().float() * noise[own]
+        with torch.no_grad(), self._autocast():
+            first = self.state.network(start, base[own], torch.full_like(own, LATE_START), rate_factor[own])
+        first = first.clamp(-1, 1)
+        implied = noise_from_residual(first, start, alpha_bar_t=alpha_bar_start)
+        return noised.index_copy(0, own, q_sample(first, implied, alpha_bar_t=alpha_bar_t[own]))
 
     def _perceptual(self, enhanced: Tensor, original: Tensor, weight: Tensor) -> Tensor:
         if self.lpips is None:
@@ -273,8 +294,11 @@ def _build_state(config: UNetConfig, settings: TrainingSettings, device: torch.d
 
 def _restore(state: _State, checkpoint: Checkpoint | None, initial: Mapping[str, Tensor] | None) -> None:
     if initial is not None:
-        state.network.load_state_dict(initial)
-        state.averaged.load_state_dict(initial)
+        try:
+            state.network.load_state_dict(initial)
+            state.averaged.load_state_dict(initial)
+        except RuntimeError as cause:
+            raise TrainingError("the weights to start from are another network's; ask for that --network") from cause
     if checkpoint is not None:
         state.network.load_state_dict(checkpoint.weights)
         state.averaged.load_state_dict(checkpoint.averaged)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dirac_enhance.codec import Codec, EncodingCodec
+from dirac_enhance.codec import Codec, EncodingCodec, RateRange
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dirac_enhance.device import Device
     from dirac_enhance.metrics.perceptual import LPIPS, Backbone
     from dirac_enhance.networks.config import UNetConfig
     from dirac_enhance.training.loop import TrainingRun, Validate
@@ -59,7 +61,7 @@ class TrainingPlan:
     lpips_backbone: Path | None = None
     lpips_heads: Path | None = None
     validation_backbone: Path | None = None
-    device: str = "auto"
+    device: Device = "auto"
     precision: str = "bfloat16"
     compiled: bool = False
 
@@ -68,12 +70,15 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
     """Read the data and put a training together.
 
     Raises:
-        TrainingError: if the codec cannot encode, or data, network or settings cannot be used.
+        TrainingError: if the codec cannot encode, or data, folder, network or settings cannot be used.
+        RateFactorError: if the codec cannot encode at a bound of the rate factors.
+        DeviceError: if the device is not there.
         WeightsError: if an LPIPS file is missing or not what it should be.
     """
     import numpy as np
     import torch
 
+    from dirac_enhance.device import resolve_device
     from dirac_enhance.training.images import load_pool
     from dirac_enhance.training.loop import TrainingRun
     from dirac_enhance.training.pairs import GRID_SLACK, PairMaker, PairRecipe
@@ -84,9 +89,10 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
     network = _network(plan, codec)
     if plan.crop_size % max(network.stride, 32):
         raise TrainingError(f"crop size {plan.crop_size}; expected a multiple of {max(network.stride, 32)}")
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    rates, device = _rate_bounds(plan, codec.rate_range), resolve_device(plan.device)
+    _make_folder(plan.folder)
     pool = load_pool(plan.data, smallest_side=plan.crop_size + 2 * GRID_SLACK, shares=plan.shares)
-    recipe = PairRecipe(crop_size=plan.crop_size, rate_bounds=plan.rate_bounds or codec.rate_range.bounds)
+    recipe = PairRecipe(crop_size=plan.crop_size, rate_bounds=rates)
     maker = PairMaker(pool, codec, recipe)
     rate_power = measure_rate_power(maker.draw_batch(np.random.default_rng(plan.settings.seed), CALIBRATION_PAIRS))
     if network.residual_std:
@@ -100,10 +106,28 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
         lpips=_lpips("squeezenet", plan.lpips_backbone if plan.settings.lpips_weight else None, plan.lpips_heads),
         validate=_validation(plan, codec),
         report=report,
-        device=torch.device(("cuda" if torch.cuda.is_available() else "cpu") if plan.device == "auto" else plan.device),
+        device=device,
         precision=getattr(torch, plan.precision),
         compiled=plan.compiled,
     )
+
+
+def _rate_bounds(plan: TrainingPlan, rates: RateRange) -> tuple[float, float]:
+    if plan.rate_bounds is None:
+        return rates.bounds
+    low, high = (rates.check(rate) for rate in plan.rate_bounds)
+    if low >= high:
+        raise TrainingError(f"rate factors from {low:g} to {high:g}; expected the smaller one first")
+    return low, high
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise TrainingError(f"cannot make the folder '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise TrainingError(f"the folder '{folder}' is not writable; pass another -o FOLDER")
 
 
 def _network(plan: TrainingPlan, codec: EncodingCodec) -> UNetConfig:

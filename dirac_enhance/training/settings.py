@@ -21,6 +21,8 @@ class TrainingSettings:
         cooldown: share of this run, at its end, in which the learning rate falls linearly to zero.
         lpips_weight: weight of the LPIPS term.
         lpips_share: share of the batch, drawn at random, that the LPIPS term is computed on.
+        own_estimates: share of the pairs, among timesteps after the late start, that are noised from the network's own
+            first estimate.
         rate_weighting: "power" divides the squared error by the mean residual power at the pair's rate factor, so
             that all rates count alike; "root" by that power's square root; "none" is the plain mean squared error.
         gradient_clip: largest norm of the gradient.
@@ -42,6 +44,7 @@ class TrainingSettings:
     cooldown: float = 0.25
     lpips_weight: float = 0.01
     lpips_share: float = 0.5
+    own_estimates: float = 0.5
     rate_weighting: RateWeighting = "root"
     gradient_clip: float = 1.0
     ema_decay: float = 0.9999
@@ -55,8 +58,10 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.iterations is None and self.minutes is None:
             raise TrainingError("no end given to the training; pass --minutes M or --iterations N")
-        sizes = (self.batch_size, self.interval, self.validation_interval, self.iterations or 1)
-        if min(sizes) < 1 or (self.minutes or 1) <= 0 or not 0 <= self.cooldown <= 1 or not 0 < self.lpips_share <= 1:
+        iterations, minutes = (1 if limit is None else limit for limit in (self.iterations, self.minutes))
+        counts_fit = min(self.batch_size, self.interval, self.validation_interval, iterations) >= 1
+        shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1
+        if not (counts_fit and shares_fit and minutes > 0 and self.workers >= 0):
             raise TrainingError(f"a training setting is out of range: {self}")
 
     def learning_rate_at(self, iteration: int, *, progress: float) -> float:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from dirac_enhance import WeightsFile, load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.training.checkpoint import load_checkpoint
+
+EMPTY = Path(__file__).parent
+"""A folder without pictures."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,17 @@ def test_export_chooses_the_sampling_defaults(photographs: Path, tmp_path: Path)
         (("--iterations", 1, "--lpips-weight", 0.1), "--lpips-backbone"),
         (("--iterations", 1, "--codec", "webp"), "jpeg"),
         (("--iterations", 1, "--from-weights", "gone.safetensors"), "gone.safetensors"),
-        (("--iterations", 1, "--data", "gone"), "gone"),
+        (("--iterations", 1, "--data", "gone"), "'gone' does not exist"),
+        (("--iterations", 1, "--validation", "gone"), "'gone' does not exist"),
+        (("--iterations", 1, "--data", EMPTY), "no image of at least 48 pixels a side"),
+        (("--iterations", 0), "0 is not in the range x>=1"),
+        (("--minutes", 0), "0.0 is not in the range x>0"),
+        (("--iterations", 1, "--batch-size", 0), "0 is not in the range x>=1"),
+        (("--iterations", 1, "--workers", -1), "-1 is not in the range x>=0"),
+        (("--iterations", 1, "--rates", 0, 10), "rate factor 0 given; expected a whole number from 1 to 100"),
+        (("--iterations", 1, "--rates", 90, 10), "expected the smaller one first"),
+        (("--iterations", 1, "-o", Path(__file__)), "is a file"),
+        (("--iterations", 1, "-o", Path(__file__) / "run"), "Not a directory; pass another -o FOLDER"),
     ],
 )
 def test_bad_requests_get_one_line(photographs: Path, tmp_path: Path, more: tuple[object, ...], said: str) -> None:
@@ -93,6 +107,26 @@ def test_bad_requests_get_one_line(photographs: Path, tmp_path: Path, more: tupl
     assert said in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "jpeg.safetensors").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_missing_gpu_is_said(photographs: Path, tmp_path: Path) -> None:
+    result = train(photographs, tmp_path, "--iterations", 1, "--device", "cuda")
+    assert result.exit_code == 1
+    assert "this PyTorch sees no GPU; use --device cpu" in result.output
+
+
+def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG")
+    result = train(tmp_path, tmp_path / "run", "--iterations", 1)
+    assert result.exit_code == 1
+    assert "torn.png' is not an image that Pillow can read; remove it" in result.output
+
+
+def test_a_folder_to_export_to_must_exist(tmp_path: Path) -> None:
+    result = dirac_enhance("export", tmp_path, "-o", tmp_path / "gone")
+    assert result.exit_code == 2
+    assert "gone' does not exist" in result.output
 
 
 def test_nothing_to_export_is_said(tmp_path: Path) -> None:

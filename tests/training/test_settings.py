@@ -33,6 +33,9 @@ def test_averaging_warms_up() -> None:
         ({"iterations": None}, "--minutes M or --iterations N"),
         ({"batch_size": 0}, "out of range"),
         ({"minutes": -1.0}, "out of range"),
+        ({"minutes": 0.0}, "out of range"),
+        ({"iterations": 0}, "out of range"),
+        ({"workers": -1}, "out of range"),
         ({"cooldown": 1.5}, "out of range"),
     ],
 )
