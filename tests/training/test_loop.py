@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,13 +16,17 @@ import numpy as np
 import pytest
 import torch
 
+from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.errors import TrainingError
+from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.networks.unet import UNet
+from dirac_enhance.training import loop
 from dirac_enhance.training.checkpoint import load_checkpoint
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
 from dirac_enhance.training.pairs import PairMaker, PairRecipe
+from dirac_enhance.training.processes import ProcessGroup
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.weighting import RatePower
 
@@ -39,6 +44,7 @@ SETTINGS = TrainingSettings(
     workers=0,
 )
 RECIPE = PairRecipe(crop_size=32, rate_bounds=(4, 32))
+SCHEDULE = linear_schedule()
 RATE_POWER = RatePower((4.0, 32.0), (0.02, 0.0005))
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -49,6 +55,17 @@ def run(photographs: Path, codec: SteppedCodec, tmp_path: Path) -> TrainingRun:
     return TrainingRun(
         maker, NETWORKS["tiny"], SETTINGS, tmp_path, RATE_POWER, report=lambda _: None, precision=torch.float32
     )
+
+
+def random_lpips() -> LPIPS:
+    """LPIPS over the features of a SqueezeNet that has learned nothing."""
+    from torchvision import models
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = models.squeezenet1_1(weights=None).state_dict()
+    widths = (64, 128, 256, 384, 384, 512, 512)
+    return LPIPS("squeezenet", backbone_state=state, heads=tuple(torch.ones(width) for width in widths))
 
 
 def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -139,6 +156,44 @@ def test_exported_tensors_can_be_trained_on(run: TrainingRun, tmp_path: Path) ->
     assert tensors_equal(load_checkpoint(still.start(initial=first.averaged)).weights, first.averaged)
 
 
+def test_tensors_of_another_network_are_no_start(run: TrainingRun) -> None:
+    other = UNet(replace(NETWORKS["tiny"], channels=(4, 4)))
+    with pytest.raises(TrainingError, match="ask for that --network"):
+        run.start(initial=other.state_dict())
+
+
+def test_progress_tells_speed_losses_and_time_left(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dirac_enhance.training.loop.REPORT_SECONDS", 0.0)
+    lines: list[str] = []
+    replace(run, report=lines.append).start()
+    assert len(lines) == 12
+    number = r"\d+\.\d+"
+    form = rf"iteration 12 \| {number} it/s \| squared error {number} \| LPIPS {number} \| 0:00:\d\d left"
+    assert re.fullmatch(form, lines[-1]), lines[-1]
+
+
+def test_the_gradient_s_norm_is_limited(run: TrainingRun, tmp_path: Path) -> None:
+    clipped, still = replace(SETTINGS, gradient_clip=0.0), replace(SETTINGS, learning_rate=0.0)
+    trained = []
+    for name, settings in (("clipped", clipped), ("still", still)):
+        (tmp_path / name).mkdir()
+        path = replace(run, folder=tmp_path / name, settings=replace(settings, iterations=2)).start()
+        trained.append(load_checkpoint(path).weights)
+    assert tensors_equal(*trained)
+
+
+def test_the_perceptual_term_changes_what_is_learned(run: TrainingRun, tmp_path: Path) -> None:
+    trained = []
+    for weight in (0.0, 1.0):
+        (tmp_path / str(weight)).mkdir()
+        settings = replace(SETTINGS, iterations=3, lpips_weight=weight, lpips_share=1.0)
+        path = replace(run, folder=tmp_path / str(weight), settings=settings, lpips=random_lpips()).start()
+        trained.append(load_checkpoint(path).weights)
+    without, with_it = trained
+    assert not tensors_equal(without, with_it)
+    assert all(bool(tensor.isfinite().all()) for tensor in with_it.values())
+
+
 def test_the_perceptual_term_needs_its_metric(run: TrainingRun) -> None:
     with pytest.raises(TrainingError, match="--lpips-backbone"):
         replace(run, settings=replace(SETTINGS, lpips_weight=0.1))
@@ -195,3 +250,17 @@ def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photog
     assert tensors_equal(one["averaged"], other["averaged"])
     assert not torch.equal(one["first_pair"], other["first_pair"])
     assert load_checkpoint(tmp_path).recipe["processes"] == 2
+
+
+def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(run: TrainingRun) -> None:
+    settings = replace(SETTINGS, own_estimates=1.0)
+    state = loop._build_state(run.network, settings, torch.device("cpu"))
+    process = loop._Loop(replace(run, settings=settings), ProcessGroup(0, 1, torch.device("cpu")), state, SCHEDULE)
+    residual, timestep = torch.full((2, 3, 8, 8), 0.3), torch.tensor([40, 400])
+    noised = process._noise(residual, torch.zeros(2, 3, 8, 8), timestep, torch.full((2,), 8.0))
+    signal = SCHEDULE.alpha_bar[timestep].sqrt().float()
+    spread = (1 - SCHEDULE.alpha_bar[timestep]).sqrt().float()
+    # An untrained network's estimate is zero: nothing of r_0 is left at t = 40; at t = 400 it is all there.
+    assert noised[0].mean().abs() < 3 * spread[0] / 192**0.5
+    assert (noised[1].mean() - 0.3 * signal[1]).abs() < 3 * spread[1] / 192**0.5
+    assert noised[0].std() == pytest.approx(spread[0].item(), rel=0.2)
