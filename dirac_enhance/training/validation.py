@@ -23,6 +23,8 @@ from dirac_enhance.tiling import TiledPredictor
 from dirac_enhance.training.images import SUFFIXES
 
 LARGEST_SIDE = 256
+SIDE_UNIT = 32
+"""Sides are multiples of this: of every network's stride, and no smaller than LPIPS takes."""
 EVALUATIONS = 4
 
 
@@ -89,7 +91,7 @@ def load_validation(
     """Read up to `limit` evenly spread pictures and keep the middle of each, at most 256×256.
 
     Raises:
-        TrainingError: if there is none.
+        TrainingError: if there is none, or one is too small.
     """
     from dirac_enhance.image import read_rgb
 
@@ -97,11 +99,15 @@ def load_validation(
     if not paths:
         raise TrainingError(f"no validation image in {folder}; pass --validation FOLDER")
     chosen = [paths[index * len(paths) // min(limit, len(paths))] for index in range(min(limit, len(paths)))]
-    return Validation([_middle(read_rgb(path)) for path in chosen], codec, rate_factors, lpips)
+    originals = [_middle(read_rgb(path)) for path in chosen]
+    for path, original in zip(chosen, originals, strict=True):
+        if 0 in original.shape:
+            raise TrainingError(f"validation image {path} is smaller than {SIDE_UNIT} pixels a side; remove it")
+    return Validation(originals, codec, rate_factors, lpips)
 
 
 def _middle(pixels: Tensor) -> Tensor:
-    height, width = (side - side % 16 for side in pixels.shape[1:])
+    height, width = (side - side % SIDE_UNIT for side in pixels.shape[1:])
     side_y, side_x = min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)
     top, left = (height - side_y) // 2, (width - side_x) // 2
     return pixels[:, top : top + side_y, left : left + side_x].contiguous()
