@@ -1,0 +1,94 @@
+"""The contract's own values: options, rate ranges and base reconstructions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+import torch
+
+from dirac_enhance import (
+    BaseReconstruction,
+    CodecOption,
+    CodecOptionError,
+    InvalidImageError,
+    RateFactorError,
+    RateRange,
+    check_options,
+)
+
+QUALITY = RateRange(1, 100, integer=True, log_spaced=True, higher_is_better=True, usual=(5, 95))
+LAMBDA = RateRange(0.0, 4.0, integer=False, log_spaced=False, higher_is_better=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [(str, "fast", "fast"), (int, "-3", -3), (float, "2", 2.0), (bool, "Yes", True), (bool, "0", False)],
+)
+def test_an_option_is_read_from_text_as_its_kind(kind: Any, text: str, value: object) -> None:
+    read = CodecOption("speed-limit", kind, kind(), "how fast").parse(text)
+    assert (type(read), read) == (kind, value)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(int, "2.5"), (float, "much"), (bool, "perhaps")])
+def test_text_of_another_kind_is_refused(kind: Any, text: str) -> None:
+    with pytest.raises(CodecOptionError, match=f"'speed' takes a value of type {kind.__name__}, not '{text}'"):
+        CodecOption("speed", kind, kind(), "how fast").parse(text)
+
+
+def test_values_are_checked_against_declared_names_kinds_and_choices() -> None:
+    options = (CodecOption("chroma-planes", int, 3, "how many", (1, 3)), CodecOption("gain", float, 1.0, "how much"))
+    assert check_options(options, {"chroma_planes": 1, "gain": 2}) == {"chroma_planes": 1, "gain": 2.0}
+    with pytest.raises(CodecOptionError, match="'chroma-planes' is one of 1, 3, not '2'"):
+        check_options(options, {"chroma_planes": 2})
+    with pytest.raises(CodecOptionError, match="'chroma-planes' takes int, not True"):
+        check_options(options, {"chroma_planes": True})
+    with pytest.raises(CodecOptionError, match="unknown codec option 'tile-size'; this codec's options: chroma-planes"):
+        check_options(options, {"tile_size": 8})
+
+
+def test_a_rate_range_is_walked_by_ratios_or_by_differences() -> None:
+    assert [QUALITY.place(fraction) for fraction in (0, 0.5, 1)] == [5, round(math.sqrt(5 * 95)), 95]
+    assert [LAMBDA.place(fraction) for fraction in (0, 0.25, 1)] == [0, 1, 4]
+
+
+@pytest.mark.parametrize("rate_factor", [0, 101, 50.5, math.nan, math.inf])
+def test_a_rate_factor_out_of_range_is_refused(rate_factor: float) -> None:
+    assert QUALITY.check(100) == 100
+    with pytest.raises(RateFactorError, match="expected a whole number from 1 to 100"):
+        QUALITY.check(rate_factor)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [((5, 5, None), "is empty"), ((1, 9, (0, 5)), "are not within 1 to 9"), ((0, 9, None), "must be positive")],
+)
+def test_a_rate_range_that_cannot_be_is_refused(bounds: tuple[float, float, Any], message: str) -> None:
+    low, high, usual = bounds
+    with pytest.raises(ValueError, match=message):
+        RateRange(low, high, integer=True, log_spaced=True, higher_is_better=True, usual=usual)
+
+
+def test_a_base_reconstruction_is_frozen_and_knows_its_size_and_rate() -> None:
+    base = BaseReconstruction(torch.zeros(3, 4, 10), coded_bytes=15)
+    assert (base.height, base.width, base.bits_per_pixel) == (4, 10, 3.0)
+    assert (base.alpha, base.rate_factor, base.consistency, base.metadata.orientation) == (None, None, None, 1)
+    with pytest.raises(FrozenInstanceError):
+        base.coded_bytes = 1  # type: ignore[misc] # that is the point
+
+
+@pytest.mark.parametrize(
+    ("pixels", "alpha", "message"),
+    [
+        (torch.zeros(4, 10), None, "has \\(3, height, width\\)"),
+        (torch.zeros(3, 0, 10), None, "has \\(3, height, width\\)"),
+        (torch.zeros(3, 4, 10, dtype=torch.uint8), None, "has float32"),
+        (torch.zeros(3, 4, 10, dtype=torch.float64), None, "has float32"),
+        (torch.zeros(3, 4, 10), torch.zeros(10, 4), "alpha of shape \\(10, 4\\)"),
+    ],
+)
+def test_tensors_of_another_form_are_refused(pixels: torch.Tensor, alpha: torch.Tensor | None, message: str) -> None:
+    with pytest.raises(InvalidImageError, match=message):
+        BaseReconstruction(pixels, coded_bytes=1, alpha=alpha)
