@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 Backbone = Literal["alexnet", "squeezenet"]
 BACKBONES: tuple[Backbone, ...] = ("alexnet", "squeezenet")
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "lpips"
-SHARED_FILES = {"alexnet": "alexnet_features.safetensors", "squeezenet": "squeezenet1_1_features.safetensors"}
+IMAGENET = Path(__file__).parents[2] / "data" / "lpips"
+"""Where the real backbones may lie; they are not in the repository."""
+IMAGENET_FILES = {"alexnet": "alexnet_features.safetensors", "squeezenet": "squeezenet1_1_features.safetensors"}
 
 
 def random_backbone_state(backbone: Backbone, seed: int = 0) -> dict[str, Tensor]:
@@ -83,9 +84,9 @@ def test_agrees_with_the_lpips_package_on_random_backbones(
 def test_agrees_with_the_lpips_package_on_imagenet_backbones(backbone: Backbone, pair: tuple[Tensor, Tensor]) -> None:
     from safetensors.torch import load_file
 
-    backbone_file = SHARED / SHARED_FILES[backbone]
+    backbone_file = IMAGENET / IMAGENET_FILES[backbone]
     if not backbone_file.is_file():
-        pytest.skip(f"no ImageNet backbone at ../shared/data/lpips/{backbone_file.name}")
+        pytest.skip(f"no ImageNet backbone at data/lpips/{backbone_file.name}")
     expected = reference_lpips(backbone, load_file(backbone_file))(*pair).flatten()
     torch.testing.assert_close(load_lpips(backbone, backbone_file=backbone_file)(*pair), expected, rtol=1e-5, atol=1e-7)
 
