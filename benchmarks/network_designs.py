@@ -25,7 +25,11 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--validation", type=_FOLDER, required=True, help="Held-out images.")
 @click.option("--lpips-backbone", type=_FILE, required=True, help="SqueezeNet 1.1 features, for the loss.")
 @click.option("--validation-backbone", type=_FILE, required=True, help="AlexNet features, for reporting.")
-@click.option("--networks", default="small,small-fine", help="Names of `dirac-enhance networks`, comma-separated.")
+@click.option(
+    "--networks",
+    default="small,small-concatenated,small-coarse",
+    help="Names of `dirac-enhance networks`, comma-separated.",
+)
 @click.option("--minutes", default=4.0, help="Training time of each.")
 @click.option("--codec", default="jpeg", help="An installed codec that encodes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "network-designs.json")
