@@ -113,7 +113,7 @@ _NETWORK = (
         "--tile",
         metavar="PIXELS",
         type=click.IntRange(1),
-        show_default="as the device allows",
+        show_default="by picture size; halved where a GPU's memory runs out",
         help="Side of the tiles that the network sees one after the other; smaller ones take less memory.",
     ),
 )
