@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -212,7 +210,7 @@ def run_python(code: str) -> str:
     return finished.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["codecs"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["enhance", "--help"], ["codecs"], ["--version"]])
 def test_the_command_line_loads_nothing_heavy_before_it_has_to(arguments: list[str]) -> None:
     heavy = ("torch", "compressai", "cv2", "numpy", "PIL")
     code = f"""
@@ -248,14 +246,3 @@ codec = load_host().codec("jpeg").codec
 print(tuple(codec.decode(codec.encode(torch.zeros(3, 8, 9), rate_factor=50)).pixels.shape))
 """
     assert run_python(code) == "(3, 8, 9)"
-
-
-def test_help_takes_less_than_half_a_second() -> None:
-    def processor_seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "dirac_enhance", "--help"], check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    # Processor time, since a busy machine stretches the other kind; twice the promise, since machines differ.
-    assert median(processor_seconds() for _ in range(5)) < 1.0
