@@ -13,8 +13,10 @@ FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
 DECISIVE_TIMESTEPS = 250
 """Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
-PERCEPTUAL_TIMESTEPS = (100, 190)
-"""The LPIPS term counts in full up to the first of these, and no more from the second, where late start begins."""
+LATE_START = 190
+"""Where sampling starts by default, at position 81."""
+PERCEPTUAL_TIMESTEPS = (100, LATE_START)
+"""The LPIPS term counts in full up to the first of these, and no more from the second."""
 CROSSING, CROSSING_SPREAD = 0.08, 1.2
 """Log-normal centre and spread of the noise-to-signal ratio among decisive timesteps: residuals of .02 … .13 meet
 their noise, 0 dB, around the centre."""
