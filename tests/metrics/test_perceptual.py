@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Backbone = Literal["alexnet", "squeezenet"]
 BACKBONES: tuple[Backbone, ...] = ("alexnet", "squeezenet")
-IMAGENET = Path(__file__).parents[2] / "data" / "lpips"
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT / "data" / "lpips", ROOT.parent / "shared" / "data" / "lpips")
 """Where the real backbones may lie; they are not in the repository."""
 IMAGENET_FILES = {"alexnet": "alexnet_features.safetensors", "squeezenet": "squeezenet1_1_features.safetensors"}
 
@@ -84,9 +85,9 @@ def test_agrees_with_the_lpips_package_on_random_backbones(
 def test_agrees_with_the_lpips_package_on_imagenet_backbones(backbone: Backbone, pair: tuple[Tensor, Tensor]) -> None:
     from safetensors.torch import load_file
 
-    backbone_file = IMAGENET / IMAGENET_FILES[backbone]
-    if not backbone_file.is_file():
-        pytest.skip(f"no ImageNet backbone at data/lpips/{backbone_file.name}")
+    backbone_file = next((path for path in (f / IMAGENET_FILES[backbone] for f in FOLDERS) if path.is_file()), None)
+    if backbone_file is None:
+        pytest.skip(f"no ImageNet backbone at data/lpips/{IMAGENET_FILES[backbone]}")
     expected = reference_lpips(backbone, load_file(backbone_file))(*pair).flatten()
     torch.testing.assert_close(load_lpips(backbone, backbone_file=backbone_file)(*pair), expected, rtol=1e-5, atol=1e-7)
 
