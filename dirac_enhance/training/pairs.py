@@ -18,9 +18,6 @@ from dirac_enhance.training.images import ImagePool, Pixels
 GRID_SLACK = 8
 """Pixels cut away, at random, between two compressions and after the last, so that their grids seldom coincide."""
 
-STRONGEST_GRAIN = 5.0
-"""Standard deviation in 8-bit levels."""
-
 
 @dataclass(frozen=True, slots=True)
 class PairRecipe:
@@ -35,8 +32,6 @@ class PairRecipe:
         shifted: probability that the reconstruction is seen off the codec's grid, as in a screenshot.
         rate_hidden: probability that the network is not told the rate factor (always where shifted).
         gray: probability that the crop has no colour.
-        grain: probability that the original is given the grain of film and sensors, which training photographs lose
-            where they are stored compressed: without it, the network takes grain for an artefact at high rates.
     """
 
     crop_size: int = 128
@@ -47,7 +42,6 @@ class PairRecipe:
     shifted: float = 0.05
     rate_hidden: float = 0.1
     gray: float = 0.04
-    grain: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +79,6 @@ class PairMaker:
         crop = self.pool.draw_crop(
             generator, size=recipe.crop_size + 2 * GRID_SLACK, smallest_scale=recipe.smallest_scale
         )
-        if generator.random() < recipe.grain:
-            crop = _with_grain(generator, crop)
         original = _to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
         source = original
         if generator.random() < recipe.recompressed:
@@ -127,15 +119,6 @@ def _crop_both(generator: np.random.Generator, one: Tensor, other: Tensor, *, si
     """Cut the same random window out of both, seldom on the grid."""
     top, left = generator.integers(GRID_SLACK, size=2)
     return one[:, top : top + size, left : left + size], other[:, top : top + size, left : left + size]
-
-
-def _with_grain(generator: np.random.Generator, crop: Pixels) -> Pixels:
-    """Add Gaussian noise, more of it to luminance than to colour."""
-    strength = generator.uniform(0, STRONGEST_GRAIN)
-    luminance = generator.normal(scale=strength, size=(*crop.shape[:2], 1))
-    colour = generator.normal(scale=strength / 2, size=crop.shape)
-    grainy: Pixels = (crop + luminance + colour).round().clip(0, 255).astype(np.uint8)
-    return grainy
 
 
 def _without_colour(crop: Pixels) -> Pixels:

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from dirac_enhance.training.images import load_pool
-from dirac_enhance.training.pairs import PairMaker, PairRecipe, _with_grain, pair_batches
+from dirac_enhance.training.pairs import PairMaker, PairRecipe, pair_batches
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
 
 if TYPE_CHECKING:
     from tests.training.conftest import SteppedCodec
 
 PLAIN = PairRecipe(
-    crop_size=32, rate_bounds=(4, 32), varied_options=0, recompressed=0, shifted=0, rate_hidden=0, gray=0, grain=0
+    crop_size=32, rate_bounds=(4, 32), varied_options=0, recompressed=0, shifted=0, rate_hidden=0, gray=0
 )
 
 
@@ -86,28 +86,6 @@ def test_gray_pairs_have_no_colour(maker: PairMaker) -> None:
     original = replace(maker, recipe=replace(PLAIN, gray=1)).draw_batch(np.random.default_rng(0), 2).original
     assert torch.equal(original[:, 0], original[:, 1])
     assert torch.equal(original[:, 0], original[:, 2])
-
-
-def test_grain_is_stronger_in_luminance_than_in_colour() -> None:
-    flat = np.full((64, 64, 3), 128, np.uint8)
-    generator = np.random.default_rng(0)
-    grain = np.stack([_with_grain(generator, flat).astype(float) - 128 for _ in range(20)])
-    luminance = grain.mean(axis=3, keepdims=True)
-    assert 1 < grain.std() < 5
-    assert abs(grain.mean()) < 0.1
-    assert luminance.std() > 1.5 * (grain - luminance).std()
-
-
-def test_grain_is_part_of_the_original(maker: PairMaker) -> None:
-    finest = replace(PLAIN, rate_bounds=(63, 64))
-    smooth, grainy = (
-        replace(maker, recipe=replace(finest, grain=grain)).draw_batch(np.random.default_rng(0), 200)
-        for grain in (0, 1)
-    )
-    steps = [(b.original[..., 1:].float() - b.original[..., :-1].float()).abs().mean() for b in (smooth, grainy)]
-    assert steps[1] > steps[0] + 1
-    errors = [(b.original.float() - b.base_reconstruction.float()).abs().max() for b in (smooth, grainy)]
-    assert max(errors) <= 255 / 63 / 2 + 1.5
 
 
 def test_worker_processes_make_the_batches_that_one_process_makes(maker: PairMaker) -> None:
