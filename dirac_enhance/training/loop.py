@@ -21,7 +21,7 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
-from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from dirac_enhance.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.pairs import PairBatch, PairMaker, pair_batches
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.settings import TrainingSettings
@@ -88,7 +88,7 @@ class TrainingRun:
 
     def start(self, *, initial: Mapping[str, Tensor] | None = None) -> Path:
         """Train from the beginning, or from the tensors of earlier weights; returns the last checkpoint's path."""
-        if (self.folder / "checkpoint.pt").exists():
+        if (self.folder / FILE_NAME).exists():
             raise TrainingError(f"{self.folder} holds a training already; pass --resume or another -o FOLDER")
         return _train(self, None, initial)
 
@@ -250,7 +250,7 @@ class _Loop:
         self.training_run.report("validation " + " | ".join(f"{key} {value:.6g}" for key, value in row.items()))
 
     def _save(self) -> Path:
-        path = self.training_run.folder / "checkpoint.pt"
+        path = self.training_run.folder / FILE_NAME
         if not self.group.leads:
             return path
         state = self.state
