@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,28 @@ _UPRIGHT_BY = {
 """What makes a picture of each EXIF orientation upright (EXIF 2.32, table 5)."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """How results are written.
+
+    Args:
+        overwrite: replace a file that is already there.
+    """
+
+    overwrite: bool = False
+
+
+AS_NEW_FILE = OutputSettings()
+"""Nothing that is already there is replaced."""
+
+
 def write_image(
     path: Path,
     pixels: Tensor,
     *,
     metadata: ImageMetadata,
     alpha: Tensor | None = None,
-    overwrite: bool = False,
+    output: OutputSettings = AS_NEW_FILE,
 ) -> None:
     """Write pixels to an 8-bit image file, in the format its suffix names; it appears whole or not at all.
 
@@ -49,26 +65,26 @@ def write_image(
         pixels: (3, H, W) float32 in [0, 1], in coded orientation; values outside are clamped.
         metadata: of the source.
         alpha: (H, W) float32 in [0, 1], or None.
-        overwrite: replace a file that is already there.
+        output: how to write it.
 
     Raises:
         InvalidImageError: if the pixels are not finite, the format cannot hold them, or the file cannot be written.
-        OutputExistsError: if the file exists and `overwrite` is false.
+        OutputExistsError: if the file exists and is not to be replaced.
     """
-    check_output(path, overwrite=overwrite)
+    check_output(path, output=output)
     content = encode_image(pixels, image_format=find_format(path.suffix), metadata=metadata, alpha=alpha)
     try:
-        write_atomically(path, content, overwrite=overwrite)
+        write_atomically(path, content, overwrite=output.overwrite)
     except OSError as cause:
         raise InvalidImageError(f"cannot write '{path}': {cause.strerror or cause}") from cause
 
 
-def check_output(path: Path, *, overwrite: bool = False) -> None:
+def check_output(path: Path, *, output: OutputSettings = AS_NEW_FILE) -> None:
     """Check, before any work is done, that an image can be written to `path`.
 
     Raises:
         InvalidImageError: if the suffix names no format, or the folder is missing or not writable.
-        OutputExistsError: if the file exists and `overwrite` is false.
+        OutputExistsError: if the file exists and is not to be replaced.
     """
     find_format(path.suffix)
     try:
@@ -78,7 +94,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
             raise InvalidImageError(f"cannot write '{path}': there is no folder '{path.parent}'; create it first")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise InvalidImageError(f"cannot write '{path}': the folder '{path.parent}' is not writable")
-        if not overwrite and (path.is_symlink() or path.exists()):
+        if not output.overwrite and (path.is_symlink() or path.exists()):
             raise already_there(path)
     except OSError as cause:  # a name that is too long, say
         raise InvalidImageError(f"cannot write '{path}': {cause.strerror or cause}") from cause

@@ -24,6 +24,7 @@ from dirac_enhance.errors import (
     PluginError,
     UnknownCodecError,
 )
+from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
 
 if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
@@ -112,7 +113,7 @@ def enhance_file(
     load_enhancer_of: Callable[[RegisteredCodec], Enhancer],
     choice: CodecChoice = DETECTED,
     sampling: SamplingSettings = DEFAULTS,
-    overwrite: bool = False,
+    output: OutputSettings = AS_NEW_FILE,
     progress: Progress = _ignore_progress,
 ) -> EnhancedFile:
     """Decode a file, enhance the picture and write it; the flow at the top of this module.
@@ -124,16 +125,14 @@ def enhance_file(
         load_enhancer_of: called with the codec of the file; may keep enhancers between calls.
         choice: of the codec.
         sampling: how to sample.
-        overwrite: replace `target` if it exists.
+        output: how to write the result.
         progress: called after each network evaluation.
 
     Raises:
         DiracError: of the kind that fits; then nothing was written.
     """
-    from dirac_enhance.image import check_output, write_image
-
     started = time.perf_counter()
-    check_output(target, overwrite=overwrite)
+    check_output(target, output=output)
     decoded = decode_file(source, host, choice=choice)
     enhancer = load_enhancer_of(decoded.codec)
     pixels = enhancer.enhance(
@@ -144,7 +143,7 @@ def enhance_file(
         eta=sampling.eta,
         progress=progress,
     )
-    write_image(target, pixels, metadata=decoded.base.metadata, alpha=decoded.base.alpha, overwrite=overwrite)
+    write_image(target, pixels, metadata=decoded.base.metadata, alpha=decoded.base.alpha, output=output)
     evaluations = sampling.samples * enhancer.evaluations(**sampling.trajectory_keywords())
     return EnhancedFile(target, decoded, enhancer, evaluations, time.perf_counter() - started)
 

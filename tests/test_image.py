@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from dirac_enhance import DiracWarning, ImageMetadata, InvalidImageError, OutputExistsError
-from dirac_enhance.image import read_rgb, write_image
+from dirac_enhance.image import OutputSettings, read_rgb, write_image
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _GRAY = _SRGB[:16] + b"GRAY" + _SRGB[20:]
@@ -200,7 +200,7 @@ def test_existing_file_needs_overwrite(tmp_path: Path) -> None:
         write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata())
     assert (tmp_path / "x.png").read_bytes() == b"old"
 
-    write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata(), overwrite=True)
+    write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata(), output=OutputSettings(overwrite=True))
     assert _load(tmp_path / "x.png").size == (30, 20)
 
 

@@ -87,6 +87,7 @@ def enhance(
       dirac-enhance photo.jpg --weights run/jpeg.safetensors
     """
     jobs = plan_jobs(files, output)
+    from dirac_enhance.image import OutputSettings
     from dirac_enhance.pipeline import AUTO, CodecChoice, SamplingSettings, enhance_file
 
     if codec_id != AUTO:
@@ -111,7 +112,7 @@ def enhance(
             load_enhancer_of=load_once,
             choice=CodecChoice(codec_id, codec_options),
             sampling=SamplingSettings(**sampling),
-            overwrite=overwrite,
+            output=OutputSettings(overwrite=overwrite),
             progress=advance,
         )
 

@@ -30,7 +30,8 @@ class PairRecipe:
         varied_options: probability that a codec option declared `vary_in_training` takes a random choice.
         recompressed: probability that the crop was coded once before, on another grid, at another rate factor.
         shifted: probability that the reconstruction is seen off the codec's grid, as in a screenshot.
-        rate_hidden: probability that the network is not told the rate factor (always where shifted).
+        rate_hidden: probability that the network is not told the rate factor. It never is where that would mislead:
+            where shifted, and where an earlier coding was the worse one.
         gray: probability that the crop has no colour.
     """
 
@@ -51,7 +52,7 @@ class PairBatch:
     Args:
         original: (N, 3, S, S) uint8.
         base_reconstruction: (N, 3, S, S) uint8.
-        rate_factor: (N,) float32, what the base was coded at.
+        rate_factor: (N,) float32, what the base was coded at; the worse of the two where it was recompressed.
         known_rate_factor: (N,) float32, what the network is told; NaN for nothing.
     """
 
@@ -80,19 +81,24 @@ class PairMaker:
             generator, size=recipe.crop_size + 2 * GRID_SLACK, smallest_scale=recipe.smallest_scale
         )
         original = _to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
-        source = original
+        source, rate = original, self._draw_rate(generator)
+        worse = rate
         if generator.random() < recipe.recompressed:
-            source = self._reconstruct(generator, original, self._draw_rate(generator))
+            earlier = self._draw_rate(generator)
+            source, worse = self._reconstruct(generator, original, earlier), self._worse(earlier, rate)
         source, original = _crop_both(generator, source, original, size=recipe.crop_size + GRID_SLACK)
-        rate = self._draw_rate(generator)
         if generator.random() < recipe.shifted:
             base, original = _crop_both(
                 generator, self._reconstruct(generator, source, rate), original, size=recipe.crop_size
             )
-            return original, base, rate, math.nan
+            return original, base, worse, math.nan
         source, original = (plane[:, : recipe.crop_size, : recipe.crop_size] for plane in (source, original))
         base = self._reconstruct(generator, source, rate)
-        return original, base, rate, math.nan if generator.random() < recipe.rate_hidden else rate
+        hidden = worse != rate or generator.random() < recipe.rate_hidden
+        return original, base, worse, math.nan if hidden else rate
+
+    def _worse(self, one: float, other: float) -> float:
+        return min(one, other) if self.codec.rate_range.higher_is_better else max(one, other)
 
     def _draw_rate(self, generator: np.random.Generator) -> float:
         low, high = self.recipe.rate_bounds

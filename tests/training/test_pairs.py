@@ -74,6 +74,17 @@ def test_a_recompressed_pair_carries_the_damage_of_both(maker: PairMaker) -> Non
     assert powers[1] > 1.3 * powers[0]
 
 
+def test_a_rate_factor_is_not_told_where_an_earlier_coding_was_worse(maker: PairMaker) -> None:
+    batch = replace(maker, recipe=replace(PLAIN, recompressed=1)).draw_batch(np.random.default_rng(0), 200)
+    told = batch.known_rate_factor.isfinite()
+    assert 0.3 < told.float().mean() < 0.7
+    assert torch.equal(batch.known_rate_factor[told], batch.rate_factor[told])
+    power = (batch.original.float() - batch.base_reconstruction.float()).square().mean(dim=(1, 2, 3))
+    step = batch.rate_factor if not maker.codec.rate_range.higher_is_better else 1 / batch.rate_factor
+    ratio = power / step.square()  # the worse coding explains the damage, told or not
+    assert 0.5 < ratio[told].mean() / ratio[~told].mean() < 2
+
+
 def test_options_declared_for_it_are_varied(maker: PairMaker) -> None:
     coarse = replace(PLAIN, varied_options=1, rate_bounds=(4, 4.4))
     batch = replace(maker, recipe=coarse).draw_batch(np.random.default_rng(0), 40)
