@@ -22,6 +22,7 @@ from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
 from dirac_enhance.training.pairs import PairBatch, PairMaker, pair_batches
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.settings import TrainingSettings
@@ -38,7 +39,7 @@ class _State:
 
     network: UNet
     averaged: UNet
-    optimizer: torch.optim.Optimizer
+    optimizer: OptimizerPair
     iteration: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -165,7 +166,7 @@ class _Loop:
             group["lr"] = settings.learning_rate_at(state.iteration, progress=self.progress())
         squared, perceptual = self._losses(batch)
         loss = squared + settings.lpips_weight * perceptual
-        state.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
         state.optimizer.step()
@@ -286,9 +287,7 @@ def _build_state(config: UNetConfig, settings: TrainingSettings, device: torch.d
     averaged = UNet(config).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged.load_state_dict(network.state_dict())
     averaged.requires_grad_(requires_grad=False).eval()
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
-    )
+    optimizer = build_optimizer(network, learning_rate=settings.learning_rate)
     return _State(network, averaged, optimizer)
 
 
@@ -302,7 +301,12 @@ def _restore(state: _State, checkpoint: Checkpoint | None, initial: Mapping[str,
     if checkpoint is not None:
         state.network.load_state_dict(checkpoint.weights)
         state.averaged.load_state_dict(checkpoint.averaged)
-        state.optimizer.load_state_dict(checkpoint.optimizer)
+        try:
+            state.optimizer.load_state_dict(checkpoint.optimizer)
+        except (KeyError, ValueError) as cause:
+            raise TrainingError(
+                "the checkpoint is of an earlier version's optimiser; export it and pass the weights as --from-weights"
+            ) from cause
         state.iteration, state.seconds = checkpoint.iteration, checkpoint.seconds
         state.history.extend(checkpoint.history)
 

@@ -16,7 +16,7 @@ class TrainingSettings:
 
     Args:
         batch_size: pairs an iteration and process.
-        learning_rate: of AdamW, after the warm-up and before the cool-down.
+        learning_rate: of Muon and AdamW, after the warm-up and before the cool-down.
         warmup: iterations of linear rise.
         cooldown: share of this run, at its end, in which the learning rate falls linearly to zero.
         lpips_weight: weight of the LPIPS term.
