@@ -116,7 +116,8 @@ class OptimizerPair:
 
 def build_optimizer(network: nn.Module, *, learning_rate: float) -> OptimizerPair:
     """Give Muon the 4-d kernels between first and last convolution, and AdamW all other parameters."""
-    inner, others = [], []
+    inner: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in network.named_parameters():
         outer = name.startswith(("conv_in.", "conv_out."))
         (inner if parameter.ndim == 4 and not outer else others).append(parameter)
