@@ -1,7 +1,7 @@
 """How far pictures are from their originals, one by one or as sets: tensors in, numbers out; light to import.
 
-Pictures are (N, C, H, W) float32 in [0, 1]. Results are those of the literature only for pictures of 8 bits a sample:
-measure what `round_to_8_bits` returns.
+Pictures are (N, C, H, W) float32 in [0, 1], for LPIPS in [−1, 1], as in its paper. Results
+are those of the literature only for pictures of 8 bits a sample: measure what `round_to_8_bits` returns.
 """
 
 from __future__ import annotations
