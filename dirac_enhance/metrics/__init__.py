@@ -19,13 +19,44 @@ if TYPE_CHECKING:
         ssim,
         ssim_uniform_8x8,
     )
-    from dirac_enhance.metrics.perceptual import LPIPS, load_lpips
+    from dirac_enhance.metrics.extractors import (
+        AlexNetFeatures,
+        FeatureExtractor,
+        InceptionFeatures,
+        load_alexnet_features,
+        load_inception,
+    )
+    from dirac_enhance.metrics.gaussian import Gaussian, RunningGaussian, frechet_distance
+    from dirac_enhance.metrics.kernel import FeatureReservoir, KernelDistance, kernel_distance
+    from dirac_enhance.metrics.patch_distances import (
+        PatchStatistics,
+        frechet_distance_256,
+        kernel_distance_256,
+        patches_256,
+    )
+    from dirac_enhance.metrics.perceptual import LPIPS, Backbone, load_lpips
 
 __all__ = [
     "LPIPS",
+    "AlexNetFeatures",
+    "Backbone",
+    "FeatureExtractor",
+    "FeatureReservoir",
+    "Gaussian",
+    "InceptionFeatures",
+    "KernelDistance",
+    "PatchStatistics",
+    "RunningGaussian",
     "blocking_effect_factor",
+    "frechet_distance",
+    "frechet_distance_256",
+    "kernel_distance",
+    "kernel_distance_256",
+    "load_alexnet_features",
+    "load_inception",
     "load_lpips",
     "ms_ssim",
+    "patches_256",
     "psnr",
     "psnr_b",
     "round_to_8_bits",
@@ -34,10 +65,26 @@ __all__ = [
 ]
 
 _OWNERS = {
+    "AlexNetFeatures": "extractors",
+    "Backbone": "perceptual",
+    "FeatureExtractor": "extractors",
+    "FeatureReservoir": "kernel",
+    "Gaussian": "gaussian",
+    "InceptionFeatures": "extractors",
+    "KernelDistance": "kernel",
     "LPIPS": "perceptual",
+    "PatchStatistics": "patch_distances",
+    "RunningGaussian": "gaussian",
     "blocking_effect_factor": "distortion",
+    "frechet_distance": "gaussian",
+    "frechet_distance_256": "patch_distances",
+    "kernel_distance": "kernel",
+    "kernel_distance_256": "patch_distances",
+    "load_alexnet_features": "extractors",
+    "load_inception": "extractors",
     "load_lpips": "perceptual",
     "ms_ssim": "distortion",
+    "patches_256": "patch_distances",
     "psnr": "distortion",
     "psnr_b": "distortion",
     "round_to_8_bits": "distortion",
