@@ -126,7 +126,9 @@ def ssim(pictures: Tensor, originals: Tensor) -> Tensor:
 
 
 def ssim_uniform_8x8(pictures: Tensor, originals: Tensor) -> Tensor:
-    """Structural similarity with a uniform 8×8 window: the convention of torchjpeg and QGAC, about .02 above `ssim`.
+    """Structural similarity with a uniform 8×8 window: the convention of torchjpeg and QGAC.
+
+    Of one and the same JPEG it may be hundredths above `ssim`, or below.
 
     Args:
         pictures, originals: (N, C, H, W) in [0, 1], C 1 or 3, each side at least 8; not rounded here, as in `psnr`.
