@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from dirac_enhance import BenchmarkError, InvalidImageError
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 KODAK = ROOT / "data" / "eval" / "kodak"
 
 
-def make_pictures(folder: Path, count: int, size: tuple[int, int] = (20, 12)) -> list[numpy.ndarray]:
+def make_pictures(folder: Path, count: int, size: tuple[int, int] = (20, 12)) -> list[NDArray[numpy.uint8]]:
     folder.mkdir(exist_ok=True)
     samples = numpy.random.default_rng(4).integers(0, 256, (count, size[1], size[0], 3), dtype=numpy.uint8)
     for index, picture in enumerate(samples):
@@ -173,3 +174,10 @@ def test_most_sets_are_taken_as_they_are(tmp_path: Path) -> None:
         samples = torch.from_numpy(numpy.array(picture)).permute(2, 0, 1)
 
     assert torch.equal(read_original(path, Preparation.AS_IT_IS), samples.float() / 255)
+
+
+def test_the_guide_has_each_set_as_it_is_here() -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+
+    for preset in PRESETS.values():
+        assert f"| `{preset.id}` | {preset.pictures} | {preset.preparation.value}" in page
