@@ -145,7 +145,7 @@ def fbcnn(settings: PeerSettings) -> CheckoutRestorer:
         repository="FBCNN",
         needs=("main_test_fbcnn_color_real.py", "model_zoo/fbcnn_color.pth"),
         get=(
-            "clone https://github.com/jiaxi-jiang/FBCNN into it, with fbcnn_color.pth of its release v1.0 in"
+            "clone https://github.com/jiaxi-jiang/FBCNN there, with fbcnn_color.pth of its release v1.0 in"
             " model_zoo/, or use --peer spandrel:fbcnn_color.pth"
         ),
         settings=settings,
@@ -159,7 +159,7 @@ def dncnn3(settings: PeerSettings) -> CheckoutRestorer:
     """DnCNN-3 of Zhang et al. (arXiv 1608.03981) on the luminance, by KAIR's script as it is.
 
     cszn/KAIR:main_test_dncnn3_deblocking.py@4c5671e: reads grayscale from `testsets/bsd68`, writes
-    `results/bsd68_dncnn3`.
+    `results/bsd68_dncnn3`, both in 8 bits.
     """
     return CheckoutRestorer(
         id="dncnn3",
@@ -167,7 +167,7 @@ def dncnn3(settings: PeerSettings) -> CheckoutRestorer:
         repository="KAIR",
         needs=("main_test_dncnn3_deblocking.py", "model_zoo/dncnn3.pth"),
         get=(
-            "clone https://github.com/cszn/KAIR into it and fetch the weights:"
+            "clone https://github.com/cszn/KAIR there and fetch the weights:"
             " `python main_download_pretrained_models.py --models dncnn3.pth --model_dir model_zoo`"
         ),
         settings=settings,
@@ -188,7 +188,7 @@ def ar_cnn(settings: PeerSettings) -> CheckoutRestorer:
         method="AR-CNN",
         repository="PyTorch-ARCNN",
         needs=("run.py", *(f"weights/q{quality}.mat" for quality in _QUALITIES_OF_AR_CNN)),
-        get="clone https://github.com/hkchengrex/PyTorch-ARCNN into it; it has the weights",
+        get="clone https://github.com/hkchengrex/PyTorch-ARCNN there, weights included",
         settings=settings,
         runs_in="checkout",
         arguments=("--dir", "{work}/in", "--output", "{work}/out", "--batch_size", "1", "--quality", "{quality}"),

@@ -24,7 +24,7 @@ _WEIGHTS = "exp/logs/imagenet/256x256_diffusion_uncond.pt"
 _NEEDS = ("main.py", "configs/imagenet_256.yml", _WEIGHTS)
 _IMAGES, _LIST, _FOLDER = "datasets/imagenet/imagenet", "imagenet_val_1k.txt", "datasets/ood/pictures"
 _GET = (
-    "clone https://github.com/bahjat-kawar/ddrm-jpeg into it, and put 256x256_diffusion_uncond.pt of"
+    "clone https://github.com/bahjat-kawar/ddrm-jpeg there, and put 256x256_diffusion_uncond.pt of"
     f" openai/guided-diffusion at {_WEIGHTS}"
 )
 

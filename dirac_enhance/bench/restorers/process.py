@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -27,41 +28,42 @@ def run_program(arguments: Sequence[str], *, restorer_id: str, folder: Path, tim
     Raises:
         RestorerError: if it cannot be started, exceeds the limit, or ends with a status other than 0.
     """
+    program = shutil.which(arguments[0]) or arguments[0]
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                list(arguments),
+                [os.path.abspath(program), *arguments[1:]],  # noqa: PTH100 - seen from here, as it runs elsewhere
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own, so that its children end with it
+                start_new_session=True,  # a group of its own, so that its children can be ended with it
             )
         except OSError as cause:
-            raise RestorerError(
-                f"{restorer_id} cannot be started: '{arguments[0]}': {cause.strerror or cause}"
-            ) from cause
+            raise RestorerError(f"{restorer_id} cannot be started: '{arguments[0]}': {cause.strerror}") from cause
         try:
             status = process.wait(timeout=time_limit)
         except subprocess.TimeoutExpired as cause:
+            _end(process)
             raise RestorerError(
                 f"{restorer_id} did not end within {time_limit:g} s and was stopped; raise its time limit"
             ) from cause
-        finally:
+        except BaseException:  # an interruption of this process
             _end(process)
+            raise
         if status != 0:
             ending = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
             raise RestorerError(f"{restorer_id} {ending}: {_last_line(output.fileno())}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the program's group, whatever is left of it; also when this process is interrupted."""
+    """Kill a program that is still running, and its group."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    except (ProcessLookupError, PermissionError):  # all have ended; macOS says EPERM
+    except ProcessLookupError:  # it ended meanwhile
         pass
     process.wait()
 

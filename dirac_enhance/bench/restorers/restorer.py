@@ -142,8 +142,8 @@ class PeerSettings:
             raise BenchmarkError(f"a time limit of {self.time_limit:g} seconds given; expected one above 0")
 
     def checkout(self, name: str) -> Path | None:
-        """Return the folder of a checkout, whether it is there or not; None if no folder of checkouts is set."""
-        return None if self.checkouts is None else self.checkouts / name
+        """Return the absolute folder of a checkout, there or not; None if no folder of checkouts is set."""
+        return None if self.checkouts is None else (self.checkouts / name).absolute()
 
 
 def peer_settings_from_environment() -> PeerSettings:
@@ -151,7 +151,7 @@ def peer_settings_from_environment() -> PeerSettings:
     prefix = "DIRAC_PEER_"
     folder = os.environ.get(CHECKOUTS_VARIABLE)
     return PeerSettings(
-        checkouts=Path(folder).expanduser().absolute() if folder else None,
+        checkouts=Path(folder).expanduser() if folder else None,
         python=os.environ.get(PYTHON_VARIABLE) or sys.executable,
         commands={
             name.removeprefix(prefix).lower(): value for name, value in os.environ.items() if name.startswith(prefix)

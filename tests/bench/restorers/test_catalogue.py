@@ -84,7 +84,8 @@ def test_the_environment_says_where_peers_are(monkeypatch: pytest.MonkeyPatch) -
 
     settings = peer_settings_from_environment()
 
-    assert settings.checkouts == Path.cwd() / "peers", "absolute, since peers run elsewhere"
+    assert settings.checkouts == Path("peers")
+    assert settings.checkout("KAIR") == Path.cwd() / "peers" / "KAIR", "absolute, since peers run elsewhere"
     assert settings.python == "/opt/peers/bin/python"
     qgac = find_restorer("qgac")
     assert isinstance(qgac, CommandRestorer)

@@ -109,6 +109,16 @@ def test_fbcnn_finds_the_jpeg_and_its_weights_where_its_script_looks(checkouts: 
     assert not list((checkouts / "FBCNN").glob("test*")), "the checkout is left as it was"
 
 
+def test_a_relative_folder_of_checkouts_is_found(
+    checkouts: Path, jpeg_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkouts.parent)
+    restorer = fbcnn(settings(Path(checkouts.name)))
+    install(checkouts, restorer, source="testsets/Real/picture.jpg", target="test_results/Real_fbcnn_color/picture.png")
+
+    assert restorer.restore(jpeg_bytes).shape == (3, SIZE[1], SIZE[0])
+
+
 def test_ar_cnn_runs_in_its_checkout_on_a_folder_of_ours(checkouts: Path, jpeg_bytes: bytes) -> None:
     restorer = ar_cnn(settings(checkouts))
     record_file = install(checkouts, restorer, source="picture.jpg", target="picture.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,28 @@ def _is_running(process_id: int) -> bool:
         return False
 
 
+def test_an_interruption_stops_the_program(
+    make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jpeg_bytes: bytes
+) -> None:
+    started = tmp_path / "program"
+    make_program("peer", f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    wait = subprocess.Popen.wait
+
+    def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if timeout is None:
+            return wait(process)
+        while not (started.exists() and started.read_text()):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        program().restore(jpeg_bytes)
+
+    assert not _is_running(int(started.read_text()))
+
+
 def test_a_program_that_asks_gets_no_answer(make_program: MakeProgram, jpeg_bytes: bytes) -> None:
     make_program("peer", "input('overwrite? ')")
 
@@ -202,6 +225,15 @@ def test_a_program_that_cannot_be_started_is_told(make_program: MakeProgram, jpe
 
     with pytest.raises(RestorerError, match="peer cannot be started: 'peer'"):
         program().restore(jpeg_bytes)
+
+
+def test_a_program_is_found_as_seen_from_here(
+    make_program: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jpeg_bytes: bytes
+) -> None:
+    make_program("peer", copying(saved(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+
+    assert program("bin/peer").restore(jpeg_bytes).shape == (3, SIZE[1], SIZE[0])
 
 
 def test_what_is_no_jpeg_is_refused_before_the_program_runs(make_program: MakeProgram, tmp_path: Path) -> None:

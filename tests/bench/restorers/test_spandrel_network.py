@@ -30,7 +30,8 @@ class SmallDnCnn(nn.Module):
         self.model = nn.Sequential(*inner, nn.Conv2d(width, channels, 3, padding=1))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels - self.model(pixels)
+        noise: Tensor = self.model(pixels)
+        return pixels - noise
 
 
 def save(folder: Path, network: nn.Module) -> Path:
