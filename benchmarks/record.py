@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from torch import Tensor
+    from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
 RESULTS = Path(__file__).parent / "results"
@@ -46,15 +44,6 @@ def run_header() -> dict[str, Any]:
             "libraries": {name: version(name) for name in _LIBRARIES},
         },
     }
-
-
-def pixels_sha256(pictures: Iterable[Tensor]) -> str:
-    """Digest of (3, H, W) pictures in [0, 1] as 8-bit samples, sizes included: equal if the pixels are equal."""
-    digest = hashlib.sha256()
-    for pixels in pictures:
-        digest.update(repr(tuple(pixels.shape)).encode())
-        digest.update((pixels * 255).round().byte().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -17,10 +17,11 @@ import click
 import torch
 
 from dirac_enhance import DiracError, load_enhancer
+from dirac_enhance.bench.pixel_hash import pixels_sha256
 from dirac_enhance.metrics import LPIPS, load_lpips
 from meter import Meter
 from originals import encoding_codec, read_folder
-from record import RESULTS, pixels_sha256, write_record
+from record import RESULTS, write_record
 from restoration_methods import METHODS, Plan, Restored, Walk, restore, seed_differences
 from restoration_rows import Measurement, average, format_table
 

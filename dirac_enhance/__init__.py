@@ -18,6 +18,7 @@ from dirac_enhance.codec import (
     check_options,
 )
 from dirac_enhance.errors import (
+    BenchmarkError,
     CodecOptionError,
     DeviceError,
     DiracError,
@@ -29,6 +30,7 @@ from dirac_enhance.errors import (
     OutputExistsError,
     PluginError,
     RateFactorError,
+    RestorerError,
     SamplingError,
     TrainingError,
     UnknownCodecError,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEADER_BYTES",
     "BaseReconstruction",
+    "BenchmarkError",
     "Codec",
     "CodecHost",
     "CodecOption",
@@ -70,6 +73,7 @@ __all__ = [
     "RateRange",
     "RegisterCodec",
     "RegisteredCodec",
+    "RestorerError",
     "SamplingError",
     "TrainingError",
     "TrajectoryPoint",

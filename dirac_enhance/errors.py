@@ -63,6 +63,14 @@ class TrainingError(DiracError):
     """Training data, settings or a checkpoint that training cannot go on with."""
 
 
+class BenchmarkError(DiracError):
+    """A set of pictures, a protocol, a table or a peer that a benchmark cannot go on with."""
+
+
+class RestorerError(BenchmarkError):
+    """A peer's restorer that is not installed, fails, exceeds its time or leaves no usable picture."""
+
+
 class DiracWarning(UserWarning):
     """Base of every warning this package gives on purpose."""
 

@@ -88,6 +88,12 @@ def test_licences_and_type_marker_are_in_the_wheel(unpacked: Path) -> None:
     assert (unpacked / "dirac_enhance_weights" / "LICENSE").is_file()
 
 
+def test_the_published_figures_are_in_the_wheel(unpacked: Path) -> None:
+    name = Path("dirac_enhance", "bench", "published.json")
+
+    assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_the_unpacked_wheel_finds_its_codecs_and_weights(unpacked: Path, tmp_path: Path) -> None:
     code = """
 import dirac_enhance

@@ -1,0 +1,86 @@
+"""Preparations: how a paper turned the files of its set into the originals it measured."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dirac_enhance import InvalidImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+_SIDE = 256
+
+
+class Preparation(Enum):
+    """Named steps from a file to an original; Pillow's filters, antialiased and in 8 bits, are part of them."""
+
+    AS_IT_IS = "as it is"
+    SQUARE_THEN_256 = "square centre crop, then resized to 256 (bilinear)"
+    """DDRM: torchvision's `center_crop` to the shorter side, then `Resize(256)` on a Pillow image."""
+    RESIZE_256_THEN_SQUARE = "shorter side resized to 256 (bicubic), then centre crop"
+    """Palette and ΠGDM as DIRAC repeats them (appendix B.1), which names Pillow but no filter: Pillow's default."""
+
+
+def read_original(path: Path, preparation: Preparation) -> Tensor:
+    """Read a picture and prepare it.
+
+    Returns:
+        (3, H, W) float32 in [0, 1], each sample a multiple of 1/255; 256×256 unless the picture is kept as it is.
+
+    Raises:
+        InvalidImageError: if the file is missing, damaged, no image, or has more than 8 bits a sample.
+    """
+    from dirac_enhance.image import read_rgb
+
+    pixels = read_rgb(path)
+    return pixels if preparation is Preparation.AS_IT_IS else _to_pixels(_prepare(_to_pillow(pixels), preparation))
+
+
+def _prepare(picture: Image, preparation: Preparation) -> Image:
+    from PIL import Image as Pillow
+
+    if preparation is Preparation.SQUARE_THEN_256:
+        square = _centre_crop(picture, min(picture.size))
+        return square.resize((_SIDE, _SIDE), Pillow.Resampling.BILINEAR)
+    scale = _SIDE / min(picture.size)
+    width, height = (max(_SIDE, round(side * scale)) for side in picture.size)
+    return _centre_crop(picture.resize((width, height), Pillow.Resampling.BICUBIC), _SIDE)
+
+
+def _centre_crop(picture: Image, side: int) -> Image:
+    """Cut out the middle, an odd margin's larger half rounded as torchvision rounds it: half to even."""
+    left, top = (round((length - side) / 2.0) for length in picture.size)
+    return picture.crop((left, top, left + side, top + side))
+
+
+def _to_pillow(pixels: Tensor) -> Image:
+    from PIL import Image as Pillow
+
+    return Pillow.fromarray((pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def _to_pixels(picture: Image) -> Tensor:
+    import numpy
+    import torch
+
+    samples = torch.from_numpy(numpy.array(picture))
+    return samples.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder and of those in it, by their paths' order: that of results and pixel hashes.
+
+    Raises:
+        InvalidImageError: if the folder is missing, or there is none.
+    """
+    suffixes = {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".ppm"}
+    if not folder.is_dir():
+        raise InvalidImageError(f"there is no folder '{folder}' of original pictures")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    if not found:
+        raise InvalidImageError(f"no pictures in '{folder}'; expected files such as '{folder / '01.png'}'")
+    return found

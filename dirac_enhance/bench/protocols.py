@@ -1,0 +1,127 @@
+"""Protocols: how a figure was measured; only figures of one protocol stand in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from dirac_enhance import BenchmarkError
+
+Base = Literal["libjpeg", "simulated-jpeg", "own bits"]
+"""What coded the pictures: real JPEG files, DDRM's floating-point imitation of them, or each codec's own bitstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How figures were measured, as far as it decides whether two of them can be compared.
+
+    Args:
+        id: as results and tables name it.
+        base: what coded the pictures.
+        coding: what exactly was coded.
+        measuring: what was compared with what, and the conventions of the metrics.
+        source: where this is written down.
+    """
+
+    id: str
+    base: Base
+    coding: str
+    measuring: str
+    source: str
+
+
+_FBCNN = "jiaxi-jiang/FBCNN:main_test_fbcnn_color.py, utils/utils_image.py@54d1831"
+_DDRM = "bahjat-kawar/ddrm-jpeg:functions/jpeg_torch.py, runners/diffusion.py@e3704ce"
+_GAUSSIAN = "SSIM Gaussian 11×11 σ 1.5"
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        protocol.id: protocol
+        for protocol in (
+            Protocol(
+                id="jpeg-gray",
+                base="libjpeg",
+                coding="luminance of each picture, libjpeg",
+                measuring=f"PSNR of 8-bit luminance, mean over pictures; {_GAUSSIAN}; PSNR-B of the restored picture",
+                source=_FBCNN,
+            ),
+            Protocol(
+                id="jpeg-gray-double",
+                base="libjpeg",
+                coding="luminance, libjpeg twice, the second grid shifted by (4, 4)",
+                measuring="PSNR of 8-bit luminance, mean over pictures",
+                source="jiaxi-jiang/FBCNN:README.md@09b80b6",
+            ),
+            Protocol(
+                id="jpeg-colour",
+                base="libjpeg",
+                coding="RGB, libjpeg-turbo, 4:2:0",
+                measuring=(
+                    f"PSNR over all RGB samples of 8-bit pictures, mean over pictures; {_GAUSSIAN}, per channel;"
+                    " PSNR-B with the block effect of the restored luminance"
+                ),
+                source=_FBCNN,
+            ),
+            Protocol(
+                id="jpeg-colour-perceptual",
+                base="libjpeg",
+                coding="RGB, libjpeg, 4:2:0",
+                measuring="LPIPS, DISTS and no-reference metrics of pyiqa",
+                source="jp-guo/CODiff:README.md@86e2f04",
+            ),
+            Protocol(
+                id="jpeg-imagenet-ctest10k",
+                base="libjpeg",
+                coding="imagenet-ctest10k at 256×256, JPEG",
+                measuring="FID, inception score, classification accuracy (%), perceptual distance",
+                source="Palette, arXiv 2111.05826",
+            ),
+            Protocol(
+                id="ddrm-jpeg",
+                base="simulated-jpeg",
+                coding=(
+                    "imagenet-val1k at 256×256; its own floating-point DCT, chroma every second pixel,"
+                    " repeated on decoding, nothing rounded to 8 bits"
+                ),
+                measuring="PSNR of floating-point pictures clamped to [0, 1], mean over pictures",
+                source=_DDRM,
+            ),
+            Protocol(
+                id="codec",
+                base="own bits",
+                coding="RGB at full resolution, rate in bits per pixel",
+                measuring="PSNR over all RGB samples; LPIPS; FID and KID over 256×256 half-overlapping patches",
+                source="facebookresearch/NeuralCompression:projects/illm@3f12280",
+            ),
+        )
+    }
+)
+
+
+def find_protocol(protocol_id: str) -> Protocol:
+    """Return the protocol of that id.
+
+    Raises:
+        BenchmarkError: if there is none.
+    """
+    try:
+        return PROTOCOLS[protocol_id]
+    except KeyError:
+        raise BenchmarkError(f"unknown protocol '{protocol_id}'; expected one of {', '.join(PROTOCOLS)}") from None
+
+
+def one_protocol(protocol_ids: Iterable[str]) -> Protocol:
+    """Return the one protocol that all these figures share, so that they may stand in one table.
+
+    Raises:
+        BenchmarkError: if they do not share one, or there is none.
+    """
+    protocols = [find_protocol(protocol_id) for protocol_id in dict.fromkeys(protocol_ids)]
+    if len(protocols) == 1:
+        return protocols[0]
+    if not protocols:
+        raise BenchmarkError("a table without figures has no protocol")
+    names = " and ".join(f"'{protocol.id}' ({protocol.base}: {protocol.coding})" for protocol in protocols)
+    raise BenchmarkError(f"figures of the protocols {names} cannot be compared; make a table for each")
