@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "window": "",
     "hookspecs": "",
     "atomic": "errors",
+    "colour_profile": "errors",
     "codec": "errors",
     "contract": "codec errors",
     "device": "errors",
@@ -43,6 +44,9 @@ MAY_IMPORT = {
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks tiling weights window",
     "pipeline": "codec enhancer errors host image",
+    "picture": "colour_profile errors host image pipeline",
+    "rate_search": "codec errors",
+    "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -52,11 +56,16 @@ MAY_IMPORT = {
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs atomic codec contract weights weights_metadata host pipeline testing cli"
-    " networks.catalogue networks.config"
+    " networks.catalogue networks.config picture rate_search encoding"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
-DOORS = {"PIL": "image image_formats training.images", "cv2": "image", "click": "cli host", "compressai": ""}
+DOORS = {
+    "PIL": "colour_profile image image_formats training.images",
+    "cv2": "image",
+    "click": "cli host",
+    "compressai": "",
+}
 
 FORBIDDEN_FILES = (
     "utils.py helpers.py common.py misc.py base.py types.py constants.py config.yaml"
