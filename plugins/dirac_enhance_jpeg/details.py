@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-_COLOUR_MODELS = {"L": "grayscale", "RGB": "colour", "CMYK": "CMYK"}
+_UNTRANSFORMED = 0
+_YCCK = 2
+"""Values of the colour transform in Adobe's APP14 segment."""
+
 _NOTATIONS = {
     (1, 1): "4:4:4",
     (2, 1): "4:2:2",
@@ -18,13 +21,23 @@ _NOTATIONS = {
 
 def jpeg_details(image: JpegImageFile) -> dict[str, str]:
     """Describe an opened JPEG file for people; a grayscale one has no chroma to speak of."""
-    details = {
-        "colour": _COLOUR_MODELS.get(image.mode, image.mode),
-        "coding": "progressive" if image.info.get("progressive") else "sequential",
-    }
-    if image.mode == "RGB":
-        details["chroma subsampling"] = subsampling_name([(across, down) for _, across, down, _ in image.layer])
+    model = _colour_model(image)
+    details = {"colour model": model, "coding": "progressive" if image.info.get("progressive") else "sequential"}
+    if model in ("YCbCr", "YCCK"):
+        details["chroma subsampling"] = subsampling_name([(across, down) for _, across, down, _ in image.layer[:3]])
     return details
+
+
+def _colour_model(image: JpegImageFile) -> str:
+    """Name what the samples are, told as libjpeg does: by JFIF's and Adobe's segments, or else the components' ids."""
+    transform = image.info.get("adobe_transform")
+    if image.mode == "CMYK":
+        return "YCCK" if transform == _YCCK else "CMYK"
+    if image.mode != "RGB":
+        return "grayscale"
+    ids = bytes(component[0] for component in image.layer)
+    says_rgb = ids == b"RGB" if transform is None else transform == _UNTRANSFORMED
+    return "RGB" if says_rgb and "jfif" not in image.info else "YCbCr"
 
 
 def subsampling_name(factors: list[tuple[int, int]]) -> str:

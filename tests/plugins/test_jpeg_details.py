@@ -23,15 +23,18 @@ def details(mode: str = "RGB", **options: Any) -> dict[str, str]:
 @pytest.mark.parametrize("progressive", [False, True])
 def test_subsampling_and_process_are_those_it_was_coded_with(subsampling: str, progressive: bool) -> None:
     assert details(subsampling=subsampling, progressive=progressive) == {
-        "colour": "colour",
+        "colour model": "YCbCr",
         "coding": "progressive" if progressive else "sequential",
         "chroma subsampling": subsampling,
     }
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("L", "grayscale"), ("CMYK", "CMYK")])
-def test_without_chroma_there_is_no_subsampling(mode: str, colour: str) -> None:
-    assert details(mode) == {"colour": colour, "coding": "sequential"}
+@pytest.mark.parametrize(
+    ("mode", "options", "model"),
+    [("L", {}, "grayscale"), ("CMYK", {}, "CMYK"), ("RGB", {"keep_rgb": True}, "RGB")],
+)
+def test_without_chroma_there_is_no_subsampling(mode: str, options: dict[str, bool], model: str) -> None:
+    assert details(mode, **options) == {"colour model": model, "coding": "sequential"}
 
 
 @pytest.mark.parametrize(
