@@ -47,6 +47,8 @@ MAY_IMPORT = {
     "picture": "colour_profile errors host image pipeline",
     "rate_search": "codec errors",
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
+    "inspection": "colour_profile errors host pipeline weights",
+    "comparison": "colour_profile errors host metrics picture",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -56,7 +58,7 @@ MAY_IMPORT = {
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs atomic codec contract weights weights_metadata host pipeline testing cli"
-    " networks.catalogue networks.config picture rate_search encoding"
+    " networks.catalogue networks.config picture rate_search encoding inspection comparison"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
