@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
+    "contact_sheet": "codec enhancer errors host image picture pipeline window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -63,7 +64,7 @@ LIGHT = (
 
 # Library → the modules that may touch it, where it belongs behind a door.
 DOORS = {
-    "PIL": "colour_profile image image_formats training.images",
+    "PIL": "colour_profile contact_sheet.drawing image image_formats training.images",
     "cv2": "image",
     "click": "cli host",
     "compressai": "",

@@ -11,6 +11,7 @@ from click_default_group import DefaultGroup
 from dirac_enhance.cli.codecs import codecs
 from dirac_enhance.cli.compare import compare
 from dirac_enhance.cli.console import errors_as_lines, remark, warnings_as_lines
+from dirac_enhance.cli.contact_sheet import contact_sheet
 from dirac_enhance.cli.decode import decode
 from dirac_enhance.cli.encode import encode
 from dirac_enhance.cli.enhance import enhance
@@ -22,7 +23,7 @@ from dirac_enhance.cli.train import train
 if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
 
-_COMMANDS = (enhance, decode, encode, info, compare, codecs, networks, train, export)
+_COMMANDS = (enhance, decode, encode, info, compare, contact_sheet, codecs, networks, train, export)
 
 _HELP = """Make compressed photographs look like photographs again.
 
