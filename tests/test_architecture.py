@@ -222,7 +222,9 @@ def run_python(code: str) -> str:
     return finished.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["enhance", "--help"], ["codecs"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["enhance", "--help"], ["contact-sheet", "--help"], ["codecs"], ["--version"]]
+)
 def test_the_command_line_loads_nothing_heavy_before_it_has_to(arguments: list[str]) -> None:
     heavy = ("torch", "compressai", "cv2", "numpy", "PIL")
     code = f"""

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 from click_default_group import DefaultGroup
 
 from dirac_enhance.cli.codecs import codecs
@@ -34,6 +35,8 @@ Examples:
   dirac-enhance photo.jpg                     writes photo.enhanced.png
   dirac-enhance *.jpg -o results/             writes results/<name>.png
   dirac-enhance photo.jpg --steps 1           highest fidelity, smoothest
+  dirac-enhance contact-sheet photo.jpg       what --steps does to it, in one picture
+  dirac-enhance info photo.jpg                what it is, and which weights would run
   dirac-enhance codecs                        what can be decoded and enhanced
 """
 
@@ -45,6 +48,15 @@ class CommandGroup(DefaultGroup):  # type: ignore[misc] # click-default-group ha
         """Run the chosen command."""
         with errors_as_lines(), warnings_as_lines():
             return super().invoke(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, or else what `enhance`, which need not be named, takes."""
+        found: list[CompletionItem] = super().shell_complete(ctx, incomplete)
+        if found:
+            return found
+        if incomplete.startswith("-"):
+            return self.commands[self.default_cmd_name].shell_complete(ctx, incomplete)
+        return [CompletionItem(incomplete, type="file")]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order they were added, not by the alphabet."""
