@@ -217,10 +217,11 @@ class BaseReconstruction:
             raise InvalidImageError(f"pixels of type {self.pixels.dtype}; a base reconstruction has float32 in [0, 1]")
         if self.alpha is not None and tuple(self.alpha.shape) != shape[1:]:
             raise InvalidImageError(f"alpha of shape {tuple(self.alpha.shape)} beside pixels of shape {shape}")
-        if not isinstance(self.details, Mapping) or not all(
-            isinstance(text, str) for fact in self.details.items() for text in fact
+        details: object = self.details
+        if not isinstance(details, Mapping) or not all(
+            isinstance(text, str) for fact in details.items() for text in fact
         ):
-            raise InvalidImageError(f"details {self.details!r}; a base reconstruction has a mapping of text to text")
+            raise InvalidImageError(f"details {details!r}; a base reconstruction has a mapping of text to text")
 
     @property
     def height(self) -> int:

@@ -42,7 +42,7 @@ def encode_at(codec: EncodingCodec, pixels: Tensor, *, rate_factor: float) -> En
         InvalidImageError: if the pixels cannot be coded.
         PluginError: if the codec returns anything but a file's content.
     """
-    content = codec.encode(pixels, rate_factor=codec.rate_range.check(rate_factor))
+    content: object = codec.encode(pixels, rate_factor=codec.rate_range.check(rate_factor))
     if not isinstance(content, bytes) or not content:
         raise PluginError(f"codec '{codec.id}' encoded to {content!r:.40}; expected the bytes of a file")
     return Encoding(content, rate_factor, 8 * len(content) / (pixels.shape[-2] * pixels.shape[-1]))

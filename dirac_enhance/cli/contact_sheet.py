@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from dirac_enhance.window import Window
 
 
-def _read_steps(_ctx: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, ...]:
-    kind = click.IntRange(1, 100)
-    return tuple(kind.convert(part.strip(), _parameter, _ctx) for part in text.split(","))
+def _read_steps(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    kind: click.ParamType[Any] = click.IntRange(1, 100)
+    return tuple(kind.convert(part.strip(), parameter, ctx) for part in text.split(","))
 
 
 def _read_crops(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[Window, ...]:

@@ -55,7 +55,8 @@ class CommandGroup(DefaultGroup):  # type: ignore[misc] # click-default-group ha
         if found:
             return found
         if incomplete.startswith("-"):
-            return self.commands[self.default_cmd_name].shell_complete(ctx, incomplete)
+            default: click.Command = self.commands[self.default_cmd_name]
+            return default.shell_complete(ctx, incomplete)
         return [CompletionItem(incomplete, type="file")]
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -98,8 +98,8 @@ def write_contact_sheet(
     _check_crops(settings.crops, upright(base.pixels, base.metadata.orientation))
     enhancer = load_enhancer_of(decoded.codec)
     versions = [
-        Version("decoded", "not enhanced", _samples(base.pixels, base)),
-        *_enhance_to_steps(enhancer, base, settings.steps, sampling=sampling, progress=progress),
+        Version("decoded", "not enhanced", to_samples(base.pixels, base)),
+        *enhance_to_steps(enhancer, base, settings.steps, sampling=sampling, progress=progress),
     ]
     crops = settings.crops or _choose(versions, zoom=settings.zoom)
     heading = Heading(source.name, ", ".join(_facts(decoded, enhancer, seed=sampling.seed)))
@@ -124,7 +124,7 @@ def _choose(versions: Sequence[Version], *, zoom: int) -> tuple[Window, ...]:
     return choose_crops([version.samples for version in versions], width=width, height=height, count=_AUTOMATIC_CROPS)
 
 
-def _enhance_to_steps(
+def enhance_to_steps(
     enhancer: Enhancer,
     base: BaseReconstruction,
     steps: Sequence[int],
@@ -148,7 +148,7 @@ def _enhance_to_steps(
             progress(done, total)
             passed = [step for step in walk if counts[step] == count]
             if passed:
-                samples = _samples(point.pixels, base)
+                samples = to_samples(point.pixels, base)
                 versions += [
                     Version(f"steps {step}", _note(step, passed[0], count, late_start), samples) for step in passed
                 ]
@@ -163,7 +163,7 @@ def _note(step: int, first: int, evaluations: int, late_start: int) -> str:
     return f"{number} from pure noise" if step <= late_start else f"{number} after position {late_start}"
 
 
-def _samples(pixels: Tensor, base: BaseReconstruction) -> Tensor:
+def to_samples(pixels: Tensor, base: BaseReconstruction) -> Tensor:
     """Round (3, H, W) pixels in [0, 1], laid on mid-grey where they are transparent, to uint8, upright."""
     if base.alpha is not None:
         pixels = pixels * base.alpha + 0.5 * (1 - base.alpha)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
+import torch
 from click.testing import Result
 from PIL import Image
 
-from dirac_enhance import Enhancer
+from dirac_enhance import BaseReconstruction, Enhancer, ImageMetadata, TrajectoryPoint, WeightsFile, load_enhancer
+from dirac_enhance.contact_sheet.sheet import enhance_to_steps, to_samples
+from dirac_enhance.pipeline import SamplingSettings
 
 Run = Callable[..., Result]
 Samples = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]
@@ -44,11 +48,53 @@ def test_sheet_shows_the_base_and_each_step_enlarged(run: Run, photo: Path, tmp_
 
 def test_each_step_costs_its_evaluations_once(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     walks = []
-    walk = Enhancer.trajectory
-    monkeypatch.setattr(Enhancer, "trajectory", lambda self, *a, **k: walks.append(k["steps"]) or walk(self, *a, **k))
+    trajectory = Enhancer.trajectory
+
+    def walk(enhancer: Enhancer, base: BaseReconstruction, **keywords: Any) -> Iterator[TrajectoryPoint]:
+        walks.append(keywords["steps"])
+        return trajectory(enhancer, base, **keywords)
+
+    monkeypatch.setattr(Enhancer, "trajectory", walk)
 
     assert run("contact-sheet", photo, "--steps", "1,50,81,90,100").exit_code == 0
     assert walks == [50, 100]
+
+
+def test_columns_are_labelled_with_what_led_to_them(weights: WeightsFile) -> None:
+    enhancer = load_enhancer("jpeg", weights=weights, device="cpu", precision="float32")
+    base = BaseReconstruction(torch.full((3, 16, 24), 0.5), coded_bytes=9, rate_factor=20)
+    progress: list[tuple[int, int]] = []
+
+    versions = enhance_to_steps(
+        enhancer,
+        base,
+        (100, 81, 85, 90, 1, 50, 81),
+        sampling=SamplingSettings(),
+        progress=lambda *counts: progress.append(counts),
+    )
+
+    assert [(version.label, version.note) for version in versions] == [
+        ("steps 1", "1 evaluation from pure noise"),
+        ("steps 50", "the same as steps 1"),
+        ("steps 81", "1 evaluation after position 80"),
+        ("steps 85", "the same as steps 81"),
+        ("steps 90", "2 evaluations after position 80"),
+        ("steps 100", "3 evaluations after position 80"),
+    ]
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert versions[2].samples is versions[3].samples
+    assert not torch.equal(versions[3].samples, versions[4].samples)
+
+
+def test_transparent_parts_are_mid_grey_and_the_picture_is_upright() -> None:
+    alpha = torch.zeros(2, 3)
+    alpha[0, 0] = 1
+    base = BaseReconstruction(torch.ones(3, 2, 3), coded_bytes=9, alpha=alpha, metadata=ImageMetadata(orientation=6))
+
+    samples = to_samples(base.pixels, base)
+
+    assert samples.shape == (3, 3, 2)
+    assert samples[0].tolist() == [[128, 255], [128, 128], [128, 128]]
 
 
 def test_sheet_is_upright_and_keeps_the_profile(run: Run, photo: Path, swapped_profile: bytes) -> None:
