@@ -1,4 +1,4 @@
-"""Atomic file writing: a reader sees the whole new file, or what was there before."""
+"""Atomic file writing: a reader sees the whole new file, or what was there before; and the check that it will work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from dirac_enhance.errors import OutputExistsError
+from dirac_enhance.errors import InvalidImageError, OutputExistsError
 
 
 def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> None:
@@ -47,3 +47,23 @@ def _publish(temporary: Path, path: Path) -> None:
 def already_there(path: Path) -> OutputExistsError:
     """The error to raise where `path` exists and may not be overwritten."""
     return OutputExistsError(f"'{path}' already exists; pass --overwrite (overwrite=True) to replace it")
+
+
+def check_target(path: Path, *, overwrite: bool = False) -> None:
+    """Check, before any work is done, that a picture can be written to `path`.
+
+    Raises:
+        InvalidImageError: if `path` is a folder, or its folder is missing or not writable.
+        OutputExistsError: if the file exists and is not to be replaced.
+    """
+    try:
+        if path.is_dir():
+            raise InvalidImageError(f"cannot write '{path}': it is a folder; name a file in it")
+        if not path.parent.is_dir():
+            raise InvalidImageError(f"cannot write '{path}': there is no folder '{path.parent}'; create it first")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise InvalidImageError(f"cannot write '{path}': the folder '{path.parent}' is not writable")
+        if not overwrite and (path.is_symlink() or path.exists()):
+            raise already_there(path)
+    except OSError as cause:  # a name that is too long, say
+        raise InvalidImageError(f"cannot write '{path}': {cause.strerror or cause}") from cause

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dirac_enhance.errors import CodecOptionError, InvalidImageError, RateFactorError
@@ -192,9 +194,11 @@ class BaseReconstruction:
         coded_bytes: length of the coded file in bytes.
         metadata: colour profile, EXIF and the like.
         consistency: projection onto what the bits allow, or None.
+        details: what else the codec knows of the file, name to text, as `dirac-enhance info` shows it; both lower-case
+            and short, as in {"chroma subsampling": "4:2:0"}. Read by people, never by code.
 
     Raises:
-        InvalidImageError: if a tensor has the wrong shape or type.
+        InvalidImageError: if a tensor has the wrong shape or type, or `details` are not text.
     """
 
     pixels: Tensor
@@ -203,6 +207,7 @@ class BaseReconstruction:
     rate_factor: float | None = None
     metadata: ImageMetadata = field(default_factory=ImageMetadata)
     consistency: Consistency | None = None
+    details: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         shape = tuple(self.pixels.shape)
@@ -212,6 +217,11 @@ class BaseReconstruction:
             raise InvalidImageError(f"pixels of type {self.pixels.dtype}; a base reconstruction has float32 in [0, 1]")
         if self.alpha is not None and tuple(self.alpha.shape) != shape[1:]:
             raise InvalidImageError(f"alpha of shape {tuple(self.alpha.shape)} beside pixels of shape {shape}")
+        details: object = self.details
+        if not isinstance(details, Mapping) or not all(
+            isinstance(text, str) for fact in details.items() for text in fact
+        ):
+            raise InvalidImageError(f"details {details!r}; a base reconstruction has a mapping of text to text")
 
     @property
     def height(self) -> int:

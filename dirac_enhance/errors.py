@@ -24,7 +24,7 @@ class CodecOptionError(DiracError):
 
 
 class RateFactorError(DiracError):
-    """A rate factor outside the codec's range, or not a whole number where one is needed."""
+    """A rate factor outside the codec's range or not whole where it must be, or none in it that gives a wanted size."""
 
 
 class InvalidBitstreamError(DiracError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dirac_enhance.atomic import already_there, write_atomically
+from dirac_enhance.atomic import check_target, write_atomically
 from dirac_enhance.errors import InvalidImageError
 from dirac_enhance.image_formats import ImageFormat, find_format, fit_metadata
 
@@ -87,17 +86,7 @@ def check_output(path: Path, *, output: OutputSettings = AS_NEW_FILE) -> None:
         OutputExistsError: if the file exists and is not to be replaced.
     """
     find_format(path.suffix)
-    try:
-        if path.is_dir():
-            raise InvalidImageError(f"cannot write '{path}': it is a folder; name a file in it")
-        if not path.parent.is_dir():
-            raise InvalidImageError(f"cannot write '{path}': there is no folder '{path.parent}'; create it first")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise InvalidImageError(f"cannot write '{path}': the folder '{path.parent}' is not writable")
-        if not output.overwrite and (path.is_symlink() or path.exists()):
-            raise already_there(path)
-    except OSError as cause:  # a name that is too long, say
-        raise InvalidImageError(f"cannot write '{path}': {cause.strerror or cause}") from cause
+    check_target(path, overwrite=output.overwrite)
 
 
 def encode_image(

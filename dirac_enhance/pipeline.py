@@ -148,6 +148,26 @@ def enhance_file(
     return EnhancedFile(target, decoded, enhancer, evaluations, time.perf_counter() - started)
 
 
+def decode_to_file(
+    source: Path,
+    target: Path,
+    *,
+    host: CodecHost,
+    choice: CodecChoice = DETECTED,
+    output: OutputSettings = AS_NEW_FILE,
+) -> Decoded:
+    """Decode a file and write the base reconstruction as it is, by the rules of `enhance_file`.
+
+    Raises:
+        DiracError: of the kind that fits; then nothing was written.
+    """
+    check_output(target, output=output)
+    decoded = decode_file(source, host, choice=choice)
+    base = decoded.base
+    write_image(target, base.pixels, metadata=base.metadata, alpha=base.alpha, output=output)
+    return decoded
+
+
 def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) -> Decoded:
     """Decode a file with the chosen codec.
 
@@ -160,7 +180,7 @@ def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) 
     """
     content = _read(path)
     codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
-    codec = replace(codec, codec=_configure(codec.codec, choice.options))
+    codec = replace(codec, codec=configure(codec.codec, choice.options))
     return Decoded(codec, _decode(content, codec, path=path))
 
 
@@ -188,8 +208,8 @@ def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
         raise UnknownCodecError(f"'{path}': {error}") from error
 
 
-def _configure(codec: Codec, options: Mapping[str, str]) -> Codec:
-    """Set options given as text.
+def configure(codec: Codec, options: Mapping[str, str]) -> Codec:
+    """Set options of a codec, name to text as on the command line.
 
     Raises:
         CodecOptionError: if the codec does not declare one of them, or cannot read its value.

@@ -64,17 +64,19 @@ class WeightsFile:
             WeightsChecksumError: if the sha256 differs from the one expected.
             WeightsError: if the file is missing, damaged or no enhancer weights.
         """
-        try:
-            content = self.path.read_bytes()
-        except OSError as cause:
-            raise self._unreadable(cause) from cause
-        sha256 = hashlib.sha256(content).hexdigest()
-        if self.sha256 is not None and sha256 != self.sha256:
-            raise WeightsChecksumError(
-                f"'{self.path}' has sha256 {sha256}, but {self.sha256} was expected; "
-                "reinstall with `pip install --force-reinstall dirac-enhance`, or pass another --weights FILE"
-            )
+        content, sha256 = self._verified()
         return LoadedWeights(self._metadata(BytesIO(content), len(content)), self._tensors(content), sha256)
+
+    def verify(self) -> str:
+        """Return the sha256 of the file, in hexadecimal, having checked all that can be checked without torch.
+
+        Raises:
+            WeightsChecksumError: if the sha256 differs from the one expected.
+            WeightsError: if the file is missing, damaged or no enhancer weights.
+        """
+        content, sha256 = self._verified()
+        self._metadata(BytesIO(content), len(content))
+        return sha256
 
     def metadata(self) -> WeightsMetadata:
         """Read the file's header only, and without torch; the checksum is not verified.
@@ -87,6 +89,20 @@ class WeightsFile:
                 return self._metadata(file, self.path.stat().st_size)
         except OSError as cause:
             raise self._unreadable(cause) from cause
+
+    def _verified(self) -> tuple[bytes, str]:
+        """Return the file's content and its sha256, which is the one expected."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as cause:
+            raise self._unreadable(cause) from cause
+        sha256 = hashlib.sha256(content).hexdigest()
+        if self.sha256 is not None and sha256 != self.sha256:
+            raise WeightsChecksumError(
+                f"'{self.path}' has sha256 {sha256}, but {self.sha256} was expected; "
+                "reinstall with `pip install --force-reinstall dirac-enhance`, or pass another --weights FILE"
+            )
+        return content, sha256
 
     def _metadata(self, file: BinaryIO, size: int) -> WeightsMetadata:
         try:

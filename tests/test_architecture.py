@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "window": "",
     "hookspecs": "",
     "atomic": "errors",
+    "colour_profile": "errors",
     "codec": "errors",
     "contract": "codec errors",
     "device": "errors",
@@ -43,6 +44,12 @@ MAY_IMPORT = {
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks tiling weights window",
     "pipeline": "codec enhancer errors host image",
+    "picture": "colour_profile errors host image pipeline",
+    "rate_search": "codec errors",
+    "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
+    "inspection": "colour_profile errors host pipeline weights",
+    "comparison": "colour_profile errors host metrics picture",
+    "contact_sheet": "codec enhancer errors host image picture pipeline window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "bench": "__init__ image metrics",  # its only private door: image files are read and written in one place
@@ -53,12 +60,12 @@ MAY_IMPORT = {
 HEAVY = "PIL compressai cv2 lpips numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs atomic codec contract weights weights_metadata host pipeline testing cli"
-    " networks.catalogue networks.config bench"
+    " networks.catalogue networks.config picture rate_search encoding inspection comparison bench"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
 DOORS = {
-    "PIL": "bench.preparation image image_formats training.images",
+    "PIL": "bench.preparation colour_profile contact_sheet.drawing image image_formats training.images",
     "cv2": "image",
     "click": "cli host",
     "compressai": "",
@@ -216,7 +223,9 @@ def run_python(code: str) -> str:
     return finished.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["enhance", "--help"], ["codecs"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["enhance", "--help"], ["contact-sheet", "--help"], ["codecs"], ["--version"]]
+)
 def test_the_command_line_loads_nothing_heavy_before_it_has_to(arguments: list[str]) -> None:
     heavy = ("torch", "compressai", "cv2", "numpy", "PIL")
     code = f"""

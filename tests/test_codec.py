@@ -92,3 +92,10 @@ def test_a_base_reconstruction_is_frozen_and_knows_its_size_and_rate() -> None:
 def test_tensors_of_another_form_are_refused(pixels: torch.Tensor, alpha: torch.Tensor | None, message: str) -> None:
     with pytest.raises(InvalidImageError, match=message):
         BaseReconstruction(pixels, coded_bytes=1, alpha=alpha)
+
+
+@pytest.mark.parametrize("details", ["4:2:0", {"chroma": 420}, {1: "layer"}, None])
+def test_details_that_are_not_text_are_refused(details: Any) -> None:
+    assert BaseReconstruction(torch.zeros(3, 1, 1), coded_bytes=1, details={"chroma": "4:2:0"}).details
+    with pytest.raises(InvalidImageError, match="a mapping of text to text"):
+        BaseReconstruction(torch.zeros(3, 1, 1), coded_bytes=1, details=details)

@@ -6,19 +6,25 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 from click_default_group import DefaultGroup
 
 from dirac_enhance.cli.codecs import codecs
+from dirac_enhance.cli.compare import compare
 from dirac_enhance.cli.console import errors_as_lines, remark, warnings_as_lines
+from dirac_enhance.cli.contact_sheet import contact_sheet
+from dirac_enhance.cli.decode import decode
+from dirac_enhance.cli.encode import encode
 from dirac_enhance.cli.enhance import enhance
 from dirac_enhance.cli.export import export
+from dirac_enhance.cli.info import info
 from dirac_enhance.cli.networks import networks
 from dirac_enhance.cli.train import train
 
 if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
 
-_COMMANDS = (enhance, codecs, networks, train, export)
+_COMMANDS = (enhance, decode, encode, info, compare, contact_sheet, codecs, networks, train, export)
 
 _HELP = """Make compressed photographs look like photographs again.
 
@@ -29,6 +35,8 @@ Examples:
   dirac-enhance photo.jpg                     writes photo.enhanced.png
   dirac-enhance *.jpg -o results/             writes results/<name>.png
   dirac-enhance photo.jpg --steps 1           highest fidelity, smoothest
+  dirac-enhance contact-sheet photo.jpg       what --steps does to it, in one picture
+  dirac-enhance info photo.jpg                what it is, and which weights would run
   dirac-enhance codecs                        what can be decoded and enhanced
 """
 
@@ -40,6 +48,16 @@ class CommandGroup(DefaultGroup):  # type: ignore[misc] # click-default-group ha
         """Run the chosen command."""
         with errors_as_lines(), warnings_as_lines():
             return super().invoke(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, or else what `enhance`, which need not be named, takes."""
+        found: list[CompletionItem] = super().shell_complete(ctx, incomplete)
+        if found:
+            return found
+        if incomplete.startswith("-"):
+            default: click.Command = self.commands[self.default_cmd_name]
+            return default.shell_complete(ctx, incomplete)
+        return [CompletionItem(incomplete, type="file")]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order they were added, not by the alphabet."""

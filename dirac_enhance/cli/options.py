@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -20,26 +21,39 @@ def _read_pairs(_ctx: click.Context, _parameter: click.Parameter, pairs: tuple[s
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-_CODEC = (
-    click.option(
-        "--codec",
-        "codec_id",
-        metavar="auto|ID",
-        default="auto",
-        help="What the files were compressed with; auto looks into them. `dirac-enhance codecs` lists the ids.",
-    ),
-    click.option(
-        "--codec-option",
-        "codec_options",
-        metavar="KEY=VALUE",
-        multiple=True,
-        callback=_read_pairs,
-        show_default="none",
-        help="Set an option of the codec; may be repeated. `dirac-enhance codecs` lists them.",
-    ),
+def _complete_codec(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(codec_id) for codec_id in ctx.obj.codecs if codec_id.startswith(incomplete)]
+
+
+_CODEC = click.option(
+    "--codec",
+    "codec_id",
+    metavar="auto|ID",
+    default="auto",
+    shell_complete=_complete_codec,
+    help="What the files were compressed with; auto looks into them. `dirac-enhance codecs` lists the ids.",
 )
 
-_SAMPLING = (
+_ENCODER = click.option(
+    "--codec",
+    "codec_id",
+    metavar="ID",
+    required=True,
+    shell_complete=_complete_codec,
+    help="Codec to encode with; `dirac-enhance codecs` lists those that can.",
+)
+
+_CODEC_OPTION = click.option(
+    "--codec-option",
+    "codec_options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_read_pairs,
+    show_default="none",
+    help="Set an option of the codec; may be repeated. `dirac-enhance codecs` lists them.",
+)
+
+_STEPS = (
     click.option(
         "--steps",
         metavar="N",
@@ -49,6 +63,19 @@ _SAMPLING = (
         " late start: one evaluation of the network, where sampling begins. 1: closest to the original, and smooth;"
         " all N up to the late start give that same picture, the paper's DIRAC-1.",
     ),
+)
+
+_SAMPLES = (
+    click.option(
+        "--samples",
+        metavar="K",
+        type=click.IntRange(1),
+        default=1,
+        help="Average K independent samples: closer to the original, smoother, K times the work.",
+    ),
+)
+
+_TRAJECTORY = (
     click.option(
         "--late-start",
         metavar="L",
@@ -75,13 +102,6 @@ _SAMPLING = (
         type=click.IntRange(0),
         default=0,
         help="The same seed gives the same file again; another one a picture just as plausible.",
-    ),
-    click.option(
-        "--samples",
-        metavar="K",
-        type=click.IntRange(1),
-        default=1,
-        help="Average K independent samples: closer to the original, smoother, K times the work.",
     ),
     click.option(
         "--eta",
@@ -128,11 +148,17 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
     return decorate
 
 
-codec_options = _all(_CODEC)
+codec_options = _all((_CODEC, _CODEC_OPTION))
 """`--codec` and `--codec-option`, as `codec_id: str` and `codec_options: dict[str, str]`."""
 
-sampling_options = _all(_SAMPLING)
+encoder_options = _all((_ENCODER, _CODEC_OPTION))
+"""The same, the codec to be named."""
+
+sampling_options = _all((*_STEPS, *_TRAJECTORY, *_SAMPLES))
 """The fields of `SamplingSettings`, by name."""
+
+trajectory_options = _all(_TRAJECTORY)
+"""The same without `steps` and `samples`: the settings of one walk through several pictures."""
 
 network_options = _all(_NETWORK)
 """`weights: Path | None`, `device: str`, `precision: str` and `tile: int | None`, as `load_enhancer` takes them."""

@@ -18,25 +18,27 @@ class Job:
     target: Path
 
 
-def plan_jobs(sources: Sequence[Path], output: str | None) -> tuple[Job, ...]:
+def plan_jobs(sources: Sequence[Path], output: str | None, *, ending: str = ".enhanced.png") -> tuple[Job, ...]:
     """Name the result of each source.
 
     Args:
         sources: the files as given.
         output: None for `<stem>.enhanced.png` beside each source; a folder for `<stem>.png` in it; or, for one
             source, a file. It counts as a folder if it is one, ends with a separator, or there are several sources.
+        ending: what results beside their sources end in; its last suffix is that of results in a folder, too.
 
     Raises:
         click.UsageError: if two results have one name, or a result that of a source.
     """
-    jobs = tuple(Job(source, _name_result(source, output, alone=len(sources) == 1)) for source in sources)
+    alone = len(sources) == 1
+    jobs = tuple(Job(source, _name_result(source, output, alone=alone, ending=ending)) for source in sources)
     taken: dict[str, Path] = {}
     places = {_place(source): source for source in sources}
     for job in jobs:
         place = _place(job.target)
         if place in taken:
             raise click.UsageError(
-                f"'{taken[place]}' and '{job.source}' would both be written to '{job.target}'; enhance them separately"
+                f"'{taken[place]}' and '{job.source}' would both be written to '{job.target}'; name them separately"
             )
         if place in places:
             raise click.UsageError(
@@ -46,11 +48,11 @@ def plan_jobs(sources: Sequence[Path], output: str | None) -> tuple[Job, ...]:
     return jobs
 
 
-def _name_result(source: Path, output: str | None, *, alone: bool) -> Path:
+def _name_result(source: Path, output: str | None, *, alone: bool, ending: str) -> Path:
     if output is None:
-        return source.parent / f"{source.stem}.enhanced.png"
+        return source.parent / f"{source.stem}{ending}"
     if not alone or Path(output).is_dir() or output.endswith((os.sep, os.altsep or os.sep)):
-        return Path(output) / f"{source.stem}.png"
+        return Path(output) / f"{source.stem}{Path(ending).suffix}"
     return Path(output)
 
 

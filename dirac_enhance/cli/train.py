@@ -27,15 +27,24 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn; it must be able to encode.")
 @click.option("--data", type=_FOLDER, required=True, help="Folder of training images; sub-folders count.")
 @click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
-@click.option("--minutes", type=_POSITIVE, help="Stop after so many minutes, and export.")
-@click.option("--iterations", type=_COUNT, help="Stop at this iteration, and export.")
+@click.option("--minutes", type=_POSITIVE, show_default="no limit", help="Stop after so many minutes, and export.")
+@click.option("--iterations", type=_COUNT, show_default="no limit", help="Stop at this iteration, and export.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
-@click.option("--from-weights", type=_FILE, help="Start from the tensors of exported weights.")
+@click.option("--from-weights", type=_FILE, show_default="none", help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
 @click.option("--tell-rate/--hide-rate", default=True, help="Whether the network is told the codec's rate factor.")
-@click.option("--rates", type=(float, float), help="Rate factors to train on.  [default: the codec's usual ones]")
-@click.option("--share", "shares", multiple=True, metavar="SOURCE=SHARE", help="Share of a source among the crops.")
-@click.option("--validation", type=_FOLDER, help="Folder of held-out images, measured now and then.")
+@click.option("--rates", type=(float, float), show_default="the codec's usual ones", help="Rate factors to train on.")
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="SOURCE=SHARE",
+    show_default="by number of images",
+    help="Share of a source among the crops.",
+)
+@click.option(
+    "--validation", type=_FOLDER, show_default="none", help="Folder of held-out images, measured now and then."
+)
 @click.option("--crop-size", type=_COUNT, default=128, help="Side of the training crops in pixels.")
 @click.option("--batch-size", type=_COUNT, default=16, help="Crops an iteration and process.")
 @click.option("--learning-rate", type=_POSITIVE, default=5e-4, help="After the warm-up.")
@@ -49,9 +58,11 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option(
     "--lpips-weight", type=click.FloatRange(0), default=0.01, help="Weight of the LPIPS term; 0 leaves it out."
 )
-@click.option("--lpips-backbone", type=_FILE, help="SqueezeNet 1.1 features, for the LPIPS term.")
-@click.option("--lpips-heads", type=_FILE, help="Its linear heads.  [default: those of the lpips package]")
-@click.option("--validation-backbone", type=_FILE, help="AlexNet features, for LPIPS in validation.")
+@click.option("--lpips-backbone", type=_FILE, show_default="none", help="SqueezeNet 1.1 features, for the LPIPS term.")
+@click.option("--lpips-heads", type=_FILE, show_default="those of the lpips package", help="Its linear heads.")
+@click.option(
+    "--validation-backbone", type=_FILE, show_default="none", help="AlexNet features, for LPIPS in validation."
+)
 @click.option(
     "--rate-weighting",
     type=click.Choice(["power", "root", "none"]),

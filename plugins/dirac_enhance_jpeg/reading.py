@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dirac_enhance import BaseReconstruction, ImageMetadata, InvalidBitstreamError
 from dirac_enhance_jpeg.colour import cmyk_to_srgb
+from dirac_enhance_jpeg.details import jpeg_details
 from dirac_enhance_jpeg.exif import read_exif
 from dirac_enhance_jpeg.quality import estimate_quality
 
@@ -53,7 +54,9 @@ def read_jpeg(data: bytes) -> BaseReconstruction:
     )
     rate_factor = _rate_factor(image)
     pixels = _to_pixels(cmyk_to_srgb(image, profile) if image.mode == "CMYK" else image)
-    return BaseReconstruction(pixels, coded_bytes=len(data), rate_factor=rate_factor, metadata=metadata)
+    return BaseReconstruction(
+        pixels, coded_bytes=len(data), rate_factor=rate_factor, metadata=metadata, details=jpeg_details(image)
+    )
 
 
 def _load(data: bytes) -> JpegImageFile:

@@ -12,7 +12,7 @@ import pluggy
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageCms
 
 from dirac_enhance import CodecHost, PluginFailure, RegisteredCodec, WeightsFile
 from dirac_enhance.cli.group import build_group
@@ -84,3 +84,13 @@ def photo(tmp_path: Path, jpeg_bytes: bytes) -> Path:
     path = tmp_path / "photo.jpg"
     path.write_bytes(jpeg_bytes)
     return path
+
+
+@pytest.fixture(scope="session")
+def swapped_profile() -> bytes:
+    """A profile called "Swap built-in" whose red is sRGB's green, and the reverse."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")  # the tag table names them first
+    places = slice(red + 4, red + 12), slice(green + 4, green + 12)
+    profile[places[0]], profile[places[1]] = profile[places[1]], profile[places[0]]
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "Swap".encode("utf-16-be"))

@@ -22,22 +22,47 @@ Run = Callable[..., Result]
 
 _COMMAND = (sys.executable, "-m", "dirac_enhance")
 
+COMMANDS = [
+    *("enhance", "decode", "encode", "info", "compare", "contact-sheet"),
+    *("codecs", "networks", "train", "export"),
+]
+
 
 def test_help_names_every_command_and_how_to_start(run: Run) -> None:
     result = run("--help")
 
     assert result.exit_code == 0
     assert "enhance*" in result.stdout
-    assert all(f"\n  {name}" in result.stdout for name in ("codecs", "networks", "train", "export"))
+    assert all(f"\n  {name}" in result.stdout for name in COMMANDS[1:])
     assert "dirac-enhance photo.jpg" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["enhance", "codecs", "networks", "train", "export"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples(run: Run, command: str) -> None:
     result = run(command, "--help")
 
     assert result.exit_code == 0
     assert f"Examples:\n    dirac-enhance {'' if command == 'enhance' else command}" in result.stdout
+
+
+def test_these_are_all_commands(host: CodecHost) -> None:
+    assert list(build_group(host).commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_shows_its_default_or_must_be_given_or_is_a_flag(host: CodecHost, command: str) -> None:
+    built = build_group(host).commands[command]
+    context = click.Context(built, show_default=built.context_settings.get("show_default"))
+    options = [option for option in built.params if isinstance(option, click.Option)]
+
+    silent = [
+        option.opts
+        for option in options
+        if not (option.required or option.is_flag) and "[default: " not in str(option.get_help_record(context))
+    ]
+
+    assert not silent
+    assert all(option.help for option in options)
 
 
 def test_help_of_enhance_shows_every_default(run: Run) -> None:
@@ -125,7 +150,7 @@ def test_plugin_s_command_stands_beside_the_others(host: CodecHost, monkeypatch:
     monkeypatch.setattr(CodecHost, "register_commands", add)
     group = build_group(host)
 
-    assert "histogram  Show a histogram." in CliRunner().invoke(group, ["--help"]).stdout
+    assert "histogram Show a histogram." in " ".join(CliRunner().invoke(group, ["--help"]).stdout.split())
     assert CliRunner().invoke(group, ["histogram"]).stdout == "▁▂▃\n"
 
 

@@ -1,0 +1,91 @@
+"""`dirac-enhance decode FILE…`: the base reconstruction as a file, by the rules of enhancing."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+from click.testing import Result
+from PIL import Image
+
+Run = Callable[..., Result]
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_decoded_picture_is_that_of_the_codec(run: Run, photo: Path, jpeg_bytes: bytes) -> None:
+    result = run("decode", photo)
+
+    target = photo.with_name("photo.decoded.png")
+    assert (result.exit_code, result.output) == (0, f"{target}\n")
+    assert _files(photo.parent) == ["photo.decoded.png", "photo.jpg"]
+    with Image.open(target) as decoded, Image.open(io.BytesIO(jpeg_bytes)) as expected:
+        assert numpy.array_equal(numpy.array(decoded), numpy.array(expected))
+
+
+def test_orientation_is_applied(run: Run, photo: Path) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    with Image.open(photo) as picture:
+        picture.save(photo, exif=tags)
+
+    assert run("decode", photo, "-o", photo.with_name("x.webp")).exit_code == 0
+    with Image.open(photo.with_name("x.webp")) as decoded:
+        assert decoded.size == (40, 56)
+
+
+def test_several_go_to_a_folder_and_a_bad_one_stops_nothing(run: Run, photo: Path, tmp_path: Path) -> None:
+    shutil.copy(photo, tmp_path / "other.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"plain text")
+    (tmp_path / "results").mkdir()
+
+    result = run("decode", tmp_path / "bad.jpg", photo, tmp_path / "other.jpg", "-o", tmp_path / "results")
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "bad.jpg': the file's content is of no known codec" in result.stderr
+    assert _files(tmp_path / "results") == ["other.png", "photo.png"]
+
+
+def test_existing_result_is_kept_unless_told_otherwise(run: Run, photo: Path) -> None:
+    existing = photo.with_name("photo.decoded.png")
+    existing.write_bytes(b"old")
+
+    result = run("decode", photo)
+    assert (result.exit_code, existing.read_bytes()) == (1, b"old")
+    assert result.stderr == f"Error: '{existing}' already exists; pass --overwrite (overwrite=True) to replace it\n"
+
+    assert run("decode", photo, "--overwrite").exit_code == 0
+    assert existing.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["{folder}/missing.jpg"], 1, "there is no file"),
+        (["{folder}/photo.jpg", "-o", "{folder}/x.bmp"], 1, r"cannot be written as '.bmp'"),
+        (["{folder}/photo.jpg", "-o", "{folder}/missing/x.png"], 1, "create it first"),
+        (["{folder}/photo.jpg", "--codec", "vvc"], 1, "unknown codec 'vvc'"),
+        (["{folder}/photo.jpg", "--codec-option", "speed=9"], 1, "unknown option 'speed'"),
+        (["{folder}/photo.jpg", "-o", "{folder}/photo.jpg", "--overwrite"], 2, "would replace the input"),
+        ([], 2, "Missing argument 'FILE...'"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    run: Run, photo: Path, arguments: list[str], exit_code: int, message: str
+) -> None:
+    folder = photo.parent
+
+    result = run("decode", *(each.format(folder=folder) for each in arguments))
+
+    assert result.exit_code == exit_code
+    assert result.stdout == ""
+    assert [line[:7] for line in result.stderr.splitlines()].count("Error: ") == 1
+    assert message in result.stderr.splitlines()[-1]
+    assert _files(folder) == ["photo.jpg"]
