@@ -25,14 +25,15 @@ their noise, 0 dB, around the centre."""
 def sample_timesteps(count: int, *, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    The first is 990; three eighths, it included, are uniform over all T; the rest is at most 250, densest where the
+    A sixth, at least one, is 990; a quarter is uniform over all T; the rest is at most 250, densest where the
     residual's signal-to-noise ratio crosses 0 dB.
     """
-    uniform = math.ceil(3 * count / 8)
-    anywhere = torch.randint(schedule.num_timesteps, (uniform,), generator=generator)
-    anywhere[0] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
+    first = max(1, count // 6)
+    uniform = math.ceil(count / 4)
+    anywhere = torch.randint(schedule.num_timesteps, (first + uniform,), generator=generator)[:count]
+    anywhere[:first] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
     ratios = schedule.noise_to_signal[: DECISIVE_TIMESTEPS + 1]
-    drawn = torch.randn(count - uniform, generator=generator, dtype=torch.float64) * CROSSING_SPREAD
+    drawn = torch.randn(count - len(anywhere), generator=generator, dtype=torch.float64) * CROSSING_SPREAD
     drawn = (drawn + math.log(CROSSING)).exp().clamp(ratios[0], ratios[-1])
     decisive = torch.searchsorted(ratios, drawn).clamp(max=len(ratios) - 1)
     return torch.cat((anywhere, decisive))
