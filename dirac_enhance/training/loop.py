@@ -101,8 +101,12 @@ class TrainingRun:
         """
         checkpoint = load_checkpoint(self.folder)
         stored = UNetConfig.from_dict(checkpoint.network)
-        same_shape = replace(self.network, residual_std=stored.residual_std) == stored
-        if checkpoint.codec_id != self.maker.codec.id or not same_shape:
+        asked = replace(
+            self.network,
+            residual_std=stored.residual_std,
+            residual_std_log_spaced=stored.residual_std_log_spaced,
+        )
+        if checkpoint.codec_id != self.maker.codec.id or asked != stored:
             raise TrainingError(
                 f"the checkpoint in {self.folder} trains {stored} for codec '{checkpoint.codec_id}'; asked for "
                 f"{self.network} and codec '{self.maker.codec.id}'; ask for the same or pass another -o FOLDER"

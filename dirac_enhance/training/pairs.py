@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from dirac_enhance.codec import EncodingCodec
+from dirac_enhance.codec import EncodingCodec, RateRange
 from dirac_enhance.training.images import ImagePool, Pixels
 
 GRID_SLACK = 8
@@ -26,7 +26,7 @@ class PairRecipe:
     Args:
         crop_size: side of the crops in pixels.
         smallest_scale: crops are scaled by a factor uniform in [smallest_scale, 1].
-        rate_bounds: rate factors are drawn half log-uniformly, half uniformly between these.
+        rate_bounds: rate factors are drawn between these, as `draw_rate_factor` does.
         varied_options: probability that a codec option declared `vary_in_training` takes a random choice.
         recompressed: probability that the crop was coded once before, on another grid, at another rate factor.
         shifted: probability that the reconstruction is seen off the codec's grid, as in a screenshot.
@@ -81,10 +81,10 @@ class PairMaker:
             generator, size=recipe.crop_size + 2 * GRID_SLACK, smallest_scale=recipe.smallest_scale
         )
         original = _to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
-        source, rate = original, self._draw_rate(generator)
+        source, rate = original, draw_rate_factor(generator, self.codec.rate_range, bounds=recipe.rate_bounds)
         worse = rate
         if generator.random() < recipe.recompressed:
-            earlier = self._draw_rate(generator)
+            earlier = draw_rate_factor(generator, self.codec.rate_range, bounds=recipe.rate_bounds)
             source, worse = self._reconstruct(generator, original, earlier), self._worse(earlier, rate)
         source, original = _crop_both(generator, source, original, size=recipe.crop_size + GRID_SLACK)
         if generator.random() < recipe.shifted:
@@ -100,20 +100,28 @@ class PairMaker:
     def _worse(self, one: float, other: float) -> float:
         return min(one, other) if self.codec.rate_range.higher_is_better else max(one, other)
 
-    def _draw_rate(self, generator: np.random.Generator) -> float:
-        low, high = self.recipe.rate_bounds
-        if generator.random() < 0.5:
-            rate = math.exp(generator.uniform(math.log(low), math.log(high)))
-        else:
-            rate = generator.uniform(low, high)
-        return float(round(rate)) if self.codec.rate_range.integer else rate
-
     def _reconstruct(self, generator: np.random.Generator, original: Tensor, rate: float) -> Tensor:
         codec = self.codec
         if generator.random() < self.recipe.varied_options:
             codec = codec.with_options(**_draw_options(generator, codec))
         coded = codec.encode(original.float() / 255, rate_factor=rate)
         return (codec.decode(coded).pixels * 255).round().byte()
+
+
+def draw_rate_factor(generator: np.random.Generator, rates: RateRange, *, bounds: tuple[float, float]) -> float:
+    """Draw a rate factor: half log-uniformly, half uniformly where the range is log-spaced, else uniformly.
+
+    Args:
+        generator: source of all randomness.
+        rates: what the codec takes.
+        bounds: smallest and largest to draw, within `rates`.
+    """
+    low, high = bounds
+    if rates.log_spaced and generator.random() < 0.5:
+        rate = math.exp(generator.uniform(math.log(low), math.log(high)))
+    else:
+        rate = generator.uniform(low, high)
+    return float(round(rate)) if rates.integer else rate
 
 
 def _draw_options(generator: np.random.Generator, codec: EncodingCodec) -> dict[str, Any]:
