@@ -12,13 +12,14 @@ from dirac_enhance.cli.codecs import codecs
 from dirac_enhance.cli.console import errors_as_lines, remark, warnings_as_lines
 from dirac_enhance.cli.enhance import enhance
 from dirac_enhance.cli.export import export
+from dirac_enhance.cli.make_pairs import make_pairs
 from dirac_enhance.cli.networks import networks
 from dirac_enhance.cli.train import train
 
 if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
 
-_COMMANDS = (enhance, codecs, networks, train, export)
+_COMMANDS = (enhance, codecs, networks, make_pairs, train, export)
 
 _HELP = """Make compressed photographs look like photographs again.
 

@@ -131,6 +131,9 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 codec_options = _all(_CODEC)
 """`--codec` and `--codec-option`, as `codec_id: str` and `codec_options: dict[str, str]`."""
 
+codec_option_option = _CODEC[1]
+"""`--codec-option` alone, for commands that take one codec by its id."""
+
 sampling_options = _all(_SAMPLING)
 """The fields of `SamplingSettings`, by name."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dirac_enhance.training.pairs import PairBatch
+from dirac_enhance.training.batches import PairBatch
 
 KNOTS = 8
 REFERENCE_POWER = 0.07**2

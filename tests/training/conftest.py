@@ -117,6 +117,11 @@ def qp_codec() -> QuantisingCodec:
 
 
 @pytest.fixture
+def qp_reader() -> QuantisedReader:
+    return QuantisedReader()
+
+
+@pytest.fixture
 def codec() -> SteppedCodec:
     return SteppedCodec()
 

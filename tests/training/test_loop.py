@@ -78,7 +78,7 @@ def test_training_lowers_the_squared_error(run: TrainingRun) -> None:
         run, settings=replace(SETTINGS, iterations=150, validation_interval=1000, ema_decay=0.9), report=lines.append
     )
     checkpoint = load_checkpoint(longer.start())
-    network, batch = UNet(NETWORKS["tiny"]), run.maker.draw_batch(np.random.default_rng(99), 32)
+    network, batch = UNet(NETWORKS["tiny"]), run.pairs.draw_batch(np.random.default_rng(99), 32)
     base = batch.base_reconstruction.float() / 127.5 - 1
     residual = batch.original.float() / 127.5 - 1 - base
     timestep, noise = torch.full((32,), 990), torch.randn(base.shape, generator=torch.Generator().manual_seed(0))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from dirac_enhance.training.batches import pair_batches
 from dirac_enhance.training.images import load_pool
-from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor, pair_batches
+from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
 
 if TYPE_CHECKING:

@@ -40,8 +40,8 @@ def test_pictures_are_spread_evenly_and_cut_to_whole_strides(tmp_path: Path, cod
     for index in range(6):
         Image.new("RGB", (300 + index, 70), (index, 0, 0)).save(tmp_path / f"{index}.png")
     validation = load_validation(tmp_path, codec=codec, rate_factors=(4,), lpips=None, limit=3)
-    assert [tuple(original.shape) for original in validation.originals] == [(3, 64, 256)] * 3
-    assert [round(255 * float(original[0, 0, 0])) for original in validation.originals] == [0, 2, 4]
+    assert [tuple(original.shape) for original, _ in validation.examples[4]] == [(3, 64, 256)] * 3
+    assert [round(255 * float(original[0, 0, 0])) for original, _ in validation.examples[4]] == [0, 2, 4]
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, codec: SteppedCodec) -> None:
