@@ -304,7 +304,7 @@ class _Loop:
 
     def _recipe(self) -> dict[str, Any]:
         return {
-            "settings": asdict(replace(self.settings, iterations=self.state.iteration)),
+            "settings": {**asdict(self.settings), "iterations": self.state.iteration},
             "pairs": asdict(self.training_run.pairs.recipe),
             "data": self.training_run.pairs.pool.describe(),
             "processes": self.group.size,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +220,7 @@ def _children(tasks: Sequence[tuple[_Maker, Sequence[int]]]) -> Iterator[list[Co
         raise TrainingError(f"the codec cannot be sent to other processes ({cause}); pass --jobs 1") from cause
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half
     connections: list[Connection] = []
-    processes: list[BaseProcess] = []
+    processes: list[SpawnProcess] = []
     try:
         for maker, numbers in tasks:
             ours, theirs = context.Pipe(duplex=False)

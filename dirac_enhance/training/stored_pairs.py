@@ -165,7 +165,7 @@ class PairReader:
             recipe.grid * int(generator.integers((side - recipe.crop_size) // recipe.grid + 1))
             for side in pair.original.shape[1:]
         )
-        flips, turns = generator.integers(2, size=2), int(generator.integers(2))
+        flips, turns = generator.integers(2, size=2).tolist(), int(generator.integers(2))
         original, base = (
             _turn(
                 plane[:, top : top + recipe.crop_size, left : left + recipe.crop_size], recipe.symmetries, flips, turns

@@ -154,14 +154,14 @@ def score(row: Mapping[str, Any], *, by: KeepBest) -> float:
             negated.
     """
     if by == "lpips":
-        ratios = [value / row[name.replace("lpips100@", "lpips@")] for name, value in _of(row, "lpips100@")]
+        ratios = [value / float(row[name.replace("lpips100@", "lpips@")]) for name, value in _of(row, "lpips100@")]
         return -sum(ratios) / len(ratios)
     gains = [value for _, value in _of(row, "gain1@")]
     return sum(gains) / len(gains)
 
 
 def _of(row: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
-    return [(name, value) for name, value in row.items() if name.startswith(prefix)]
+    return [(name, float(value)) for name, value in row.items() if name.startswith(prefix)]
 
 
 def _middle(pixels: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dirac_enhance.errors import TrainingError
-from dirac_enhance.training import pair_index
 from dirac_enhance.training.pair_index import PairRow, open_index, read_index, split_rows
 
 VIDEO_INDEX = "bitstream,file,x,y,width,height,qp,bytes\na_y8_x37_qp27.bin,far__a.jpg,37,8,256,256,27,4476\n"
@@ -58,7 +57,7 @@ def test_a_row_that_does_not_fit_on_the_disk_leaves_the_index_whole(
     path, write = tmp_path / "index.csv", os.write
     with open_index(path) as append:
         append(ROW)
-        monkeypatch.setattr(pair_index.os, "write", lambda descriptor, line: write(descriptor, line[:7]))
+        monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:7]))
         with pytest.raises(OSError, match="No space left"):
             append(ROW)
     assert read_index(path) == (ROW,)

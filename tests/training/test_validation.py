@@ -13,7 +13,7 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.networks.unet import UNet
-from dirac_enhance.training.validation import load_validation
+from dirac_enhance.training.validation import load_validation, score
 
 if TYPE_CHECKING:
     from tests.training.conftest import SteppedCodec
@@ -34,6 +34,12 @@ def test_a_network_that_changes_nothing_gains_nothing(photographs: Path, codec: 
     row = validation(UNet(NETWORKS["tiny"]).eval())
     assert [row[f"gain{steps}@{rate}"] for steps in (1, 100) for rate in (4, 32)] == [0, 0, 0, 0]
     assert row["lpips@4"] == row["lpips100@4"] > row["lpips@32"] == row["lpips100@32"] > 0
+
+
+def test_the_score_is_the_mean_gain_or_the_mean_ratio_of_lpips() -> None:
+    row = {"iteration": 3, "gain1@5": 0.2, "gain1@20": 0.4, "gain100@5": 9.0, "lpips@5": 0.4, "lpips100@5": 0.2}
+    assert score(row, by="gain") == pytest.approx(0.3)
+    assert score(row, by="lpips") == pytest.approx(-0.5)
 
 
 def test_pictures_are_spread_evenly_and_cut_to_whole_strides(tmp_path: Path, codec: SteppedCodec) -> None:
