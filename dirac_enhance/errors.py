@@ -47,6 +47,10 @@ class WeightsChecksumError(WeightsError):
     """A weights file whose sha256 differs from its manifest row."""
 
 
+class MetricError(DiracError):
+    """Figures that cannot be computed: too few pictures, features that do not fit, or a library that is missing."""
+
+
 class DeviceError(DiracError):
     """A device or precision that this machine cannot provide."""
 

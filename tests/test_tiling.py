@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from dirac_enhance.errors import DeviceError
 from dirac_enhance.networks.config import UNetConfig
@@ -217,3 +219,21 @@ def test_global_settings_are_left_as_they_were() -> None:
     TiledPredictor(FakeNetwork()).predict(*planes(8, 8), 5, None)
     assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
     assert not torch.is_inference_mode_enabled()
+
+
+def test_no_more_than_a_tile_with_its_halo_is_ever_moved_to_the_device() -> None:
+    moved: list[int] = []
+
+    class Moves(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            if func is Tensor.to and args[1:2] == (torch.device("cpu"),):
+                moved.append(args[0].shape[-2:].numel())
+            return func(*args, **(kwargs or {}))
+
+    plane = torch.rand(1, 3, 96, 128)
+    with Moves():
+        TiledPredictor(FakeNetwork(box_blur), tile=16).predict(plane, plane, 7, None)
+    assert len(moved) >= 2 * 6 * 8  # r_t and x̃ of every tile
+    assert max(moved) <= (16 + 2 * 4) ** 2

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dirac_enhance.errors import InvalidImageError, WeightsError
+from dirac_enhance.metrics.backbones import Backbone, find_backbone, load_backbone, read_tensors
 
-Backbone = Literal["alexnet", "squeezenet"]
+__all__ = ["LPIPS", "Backbone", "load_lpips"]
 
-_TAPS: dict[str, tuple[int, ...]] = {"alexnet": (1, 4, 7, 9, 11), "squeezenet": (1, 4, 7, 9, 10, 11, 12)}
+_TAPS: dict[Backbone, tuple[int, ...]] = {
+    "alexnet": (1, 4, 7, 9, 11),
+    "vgg16": (3, 8, 15, 22, 29),
+    "squeezenet": (1, 4, 7, 9, 10, 11, 12),
+}
 """Indices in torchvision's `features` whose outputs are compared."""
-_CHANNELS: dict[str, tuple[int, ...]] = {
+_CHANNELS: dict[Backbone, tuple[int, ...]] = {
     "alexnet": (64, 192, 384, 256, 256),
+    "vgg16": (64, 128, 256, 512, 512),
     "squeezenet": (64, 128, 256, 384, 384, 512, 512),
 }
-_HEADS_FILE = {"alexnet": "alex.pth", "squeezenet": "squeeze.pth"}
+_HEADS_FILE: dict[Backbone, str] = {"alexnet": "alex.pth", "vgg16": "vgg.pth", "squeezenet": "squeeze.pth"}
 _SMALLEST_SIDE = 32
 _EPSILON = 1e-10
 # ImageNet mean and standard deviation for inputs in [−1, 1].
@@ -50,7 +55,7 @@ class LPIPS(nn.Module):
         super().__init__()
         self.backbone: Backbone = backbone
         self._taps = _TAPS[backbone]
-        self._layers = _load_layers(backbone, backbone_state)
+        self._layers = load_backbone(backbone, backbone_state, last=self._taps[-1])
         if tuple(head.numel() for head in heads) != _CHANNELS[backbone]:
             raise WeightsError(f"LPIPS heads do not fit the {backbone} backbone; expected widths {_CHANNELS[backbone]}")
         for index, head in enumerate(heads):
@@ -110,12 +115,13 @@ class LPIPS(nn.Module):
         return total
 
 
-def load_lpips(backbone: Backbone, *, backbone_file: Path, heads_file: Path | None = None) -> LPIPS:
+def load_lpips(backbone: Backbone, *, backbone_file: Path | None = None, heads_file: Path | None = None) -> LPIPS:
     """Build LPIPS from files.
 
     Args:
-        backbone: "alexnet", the one results are reported with, or "squeezenet".
-        backbone_file: torchvision's ImageNet weights, a `.safetensors` file or a `.pth` state dict.
+        backbone: "alexnet", the one results are reported with, "vgg16" or "squeezenet".
+        backbone_file: torchvision's ImageNet weights, a `.safetensors` file or a `.pth` state dict; by default what
+            torch has in its cache.
         heads_file: the linear heads as in the `lpips` package; by default those of the installed package.
 
     Raises:
@@ -123,28 +129,12 @@ def load_lpips(backbone: Backbone, *, backbone_file: Path, heads_file: Path | No
     """
     if heads_file is None:
         heads_file = _installed_heads(backbone)
-    state = _read_tensors(heads_file)
+    state = read_tensors(heads_file)
     try:
         heads = tuple(state[f"lin{index}.model.1.weight"] for index in range(len(_TAPS[backbone])))
     except KeyError as cause:
         raise WeightsError(f"{heads_file} holds no LPIPS heads for {backbone}: {cause} is missing") from cause
-    return LPIPS(backbone, backbone_state=_read_tensors(backbone_file), heads=heads)
-
-
-def _load_layers(backbone: Backbone, state: dict[str, Tensor]) -> nn.Sequential:
-    from torchvision import models
-
-    # On the meta device nothing is initialised: AlexNet's unused classifier alone has 55 million parameters.
-    with torch.device("meta"):
-        network = models.alexnet(weights=None) if backbone == "alexnet" else models.squeezenet1_1(weights=None)
-    layers: nn.Sequential = network.features[: _TAPS[backbone][-1] + 1]
-    prefix = "features."
-    kept = {name.removeprefix(prefix): tensor.float() for name, tensor in state.items() if name.startswith(prefix)}
-    try:
-        layers.load_state_dict(kept, assign=True)
-    except RuntimeError as cause:
-        raise WeightsError(f"these tensors are not torchvision's {backbone} features: {cause}") from cause
-    return layers
+    return LPIPS(backbone, backbone_state=read_tensors(backbone_file or find_backbone(backbone)), heads=heads)
 
 
 def _installed_heads(backbone: Backbone) -> Path:
@@ -153,17 +143,3 @@ def _installed_heads(backbone: Backbone) -> Path:
     if package is None or package.origin is None:
         raise WeightsError("LPIPS needs its linear heads; run `pip install lpips` or pass heads_file=FILE")
     return Path(package.origin).parent / "weights" / "v0.1" / _HEADS_FILE[backbone]
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise WeightsError(f"no LPIPS weights at {path}; pass the path of a .safetensors or .pth file")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as cause:
-        raise WeightsError(f"cannot read LPIPS weights from {path}: {cause}") from cause
-    return state

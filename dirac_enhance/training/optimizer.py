@@ -13,7 +13,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the odd quintic that drives singular values towards 1 (Jordan et al. 2024)."""
 NEWTON_SCHULZ_STEPS = 5
 UPDATE_RMS = 0.2
-"""Root mean square of an update per learning rate, AdamW's own size (Liu et al. 2025, arXiv 2502.16982, section 2.2)."""
+"""Root mean square of an update per learning rate, AdamW's own size (Liu et al. 2025, arXiv 2502.16982)."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -116,7 +116,8 @@ class OptimizerPair:
 
 def build_optimizer(network: nn.Module, *, learning_rate: float) -> OptimizerPair:
     """Give Muon the 4-d kernels between first and last convolution, and AdamW all other parameters."""
-    inner, others = [], []
+    inner: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in network.named_parameters():
         outer = name.startswith(("conv_in.", "conv_out."))
         (inner if parameter.ndim == 4 and not outer else others).append(parameter)

@@ -1,35 +1,54 @@
-"""LPIPS against the `lpips` package's own forward, and what training relies on."""
+"""LPIPS against the `lpips` package's own forward, on a photograph, and what training relies on."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dirac_enhance.errors import InvalidImageError, WeightsError
-from dirac_enhance.metrics.perceptual import LPIPS, load_lpips
+from dirac_enhance.metrics import psnr
+from dirac_enhance.metrics.perceptual import LPIPS, Backbone, load_lpips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Backbone = Literal["alexnet", "squeezenet"]
 BACKBONES: tuple[Backbone, ...] = ("alexnet", "squeezenet")
+"""Those small enough for every test."""
 ROOT = Path(__file__).parents[2]
-FOLDERS = (ROOT / "data" / "lpips", ROOT.parent / "shared" / "data" / "lpips")
-"""Where the real backbones may lie; they are not in the repository."""
-IMAGENET_FILES = {"alexnet": "alexnet_features.safetensors", "squeezenet": "squeezenet1_1_features.safetensors"}
+FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "data")
+"""Where real backbones and photographs may lie; they are not in the repository."""
+IMAGENET_FILES: dict[Backbone, str] = {
+    "alexnet": "alexnet_features.safetensors",
+    "squeezenet": "squeezenet1_1_features.safetensors",
+}
+
+
+def find_data(name: str) -> Path:
+    for path in (folder / name for folder in FOLDERS):
+        if path.exists():
+            return path
+    pytest.skip(f"no data/{name}")
+
+
+def torchvision_features(backbone: Backbone) -> nn.Module:
+    """Torchvision's feature extractor, on the meta device."""
+    from torchvision import models
+
+    name = "squeezenet1_1" if backbone == "squeezenet" else backbone
+    with torch.device("meta"):
+        features: nn.Module = getattr(models, name)(weights=None).features
+    return features
 
 
 def random_backbone_state(backbone: Backbone, seed: int = 0) -> dict[str, Tensor]:
-    from torchvision import models
-
-    with torch.device("meta"):
-        network = models.alexnet(weights=None) if backbone == "alexnet" else models.squeezenet1_1(weights=None)
-    shapes = {f"features.{name}": tensor.shape for name, tensor in network.features.state_dict().items()}
+    shapes = {f"features.{name}": tensor.shape for name, tensor in torchvision_features(backbone).state_dict().items()}
     generator = torch.Generator().manual_seed(seed)
     # He's initialisation keeps the activations' scale; biases stay small.
     return {
@@ -39,15 +58,18 @@ def random_backbone_state(backbone: Backbone, seed: int = 0) -> dict[str, Tensor
 
 
 def reference_lpips(backbone: Backbone, state: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """The `lpips` package's network with `state` copied into its randomly initialised trunk."""
+    """The `lpips` package's network with `state` in its trunk."""
     lpips = pytest.importorskip("lpips")
-    with warnings.catch_warnings():
+    name = {"alexnet": "alexnet", "vgg16": "vgg16", "squeezenet": "squeezenet1_1"}[backbone]
+    trunk = torchvision_features(backbone)
+    by_layer = {name.removeprefix("features."): tensor for name, tensor in state.items()}
+    trunk.load_state_dict(by_layer, assign=True)
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
-        network = lpips.LPIPS(net="alex" if backbone == "alexnet" else "squeeze", pnet_rand=True, verbose=False)
-    by_layer = {name.split(".", 1)[1]: tensor for name, tensor in state.items()}
-    # The trunk's slices keep torchvision's layer numbers: "slice2.3.weight" is "features.3.weight".
-    trunk = network.net.state_dict()
-    network.net.load_state_dict({name: by_layer[name.split(".", 1)[1]] for name in trunk})
+        # Its classifier is not needed, and takes seconds to initialise.
+        patch.setattr(f"torchvision.models.{name}", lambda **_: SimpleNamespace(features=trunk))
+        nickname = {"alexnet": "alex", "vgg16": "vgg", "squeezenet": "squeeze"}[backbone]
+        network = lpips.LPIPS(net=nickname, pnet_rand=True, verbose=False)
     forward: Callable[[Tensor, Tensor], Tensor] = network
     return forward
 
@@ -82,12 +104,22 @@ def test_agrees_with_the_lpips_package_on_random_backbones(
 
 
 @torch.no_grad()
+def test_vgg_agrees_with_the_lpips_package(pair: tuple[Tensor, Tensor]) -> None:
+    pytest.importorskip("lpips")
+    from dirac_enhance.metrics.backbones import read_tensors
+    from dirac_enhance.metrics.perceptual import _installed_heads
+
+    state, heads = random_backbone_state("vgg16"), read_tensors(_installed_heads("vgg16"))
+    metric = LPIPS("vgg16", backbone_state=state, heads=tuple(heads[f"lin{n}.model.1.weight"] for n in range(5)))
+    expected = reference_lpips("vgg16", state)(*pair).flatten()
+    torch.testing.assert_close(metric(*pair), expected, rtol=1e-5, atol=1e-7)
+
+
+@torch.no_grad()
 def test_agrees_with_the_lpips_package_on_imagenet_backbones(backbone: Backbone, pair: tuple[Tensor, Tensor]) -> None:
     from safetensors.torch import load_file
 
-    backbone_file = next((path for path in (f / IMAGENET_FILES[backbone] for f in FOLDERS) if path.is_file()), None)
-    if backbone_file is None:
-        pytest.skip(f"no ImageNet backbone at data/lpips/{IMAGENET_FILES[backbone]}")
+    backbone_file = find_data(f"lpips/{IMAGENET_FILES[backbone]}")
     expected = reference_lpips(backbone, load_file(backbone_file))(*pair).flatten()
     torch.testing.assert_close(load_lpips(backbone, backbone_file=backbone_file)(*pair), expected, rtol=1e-5, atol=1e-7)
 
@@ -154,7 +186,7 @@ def test_the_smallest_allowed_picture_works(random_lpips: LPIPS) -> None:
 def test_missing_and_foreign_files_are_named(backbone: Backbone, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    with pytest.raises(WeightsError, match=r"no LPIPS weights at .*absent\.safetensors"):
+    with pytest.raises(WeightsError, match=r"no weights at .*absent\.safetensors"):
         load_lpips(backbone, backbone_file=tmp_path / "absent.safetensors")
     save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(WeightsError, match=f"not torchvision's {backbone} features"):
@@ -171,3 +203,45 @@ def test_absent_heads_say_what_to_install(backbone: Backbone, tmp_path: Path, mo
     monkeypatch.setattr("dirac_enhance.metrics.perceptual.find_spec", lambda _name: None)
     with pytest.raises(WeightsError, match="pip install lpips"):
         load_lpips(backbone, backbone_file=tmp_path / "any.safetensors")
+
+
+def test_the_backbone_comes_from_the_cache_of_torch_unless_a_file_is_given(
+    backbone: Backbone, pair: tuple[Tensor, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = {"alexnet": "alexnet-owt-7be5be79.pth", "squeezenet": "squeezenet1_1-b8a52dc0.pth"}[backbone]
+    with pytest.raises(WeightsError, match=rf"hub/checkpoints/{file}; put https://.*{file} there, or pass"):
+        load_lpips(backbone)
+    cached = tmp_path / "hub" / "checkpoints" / file
+    cached.parent.mkdir(parents=True)
+    torch.save(random_backbone_state(backbone), cached)
+    assert torch.equal(load_lpips(backbone)(*pair), load_lpips(backbone, backbone_file=cached)(*pair))
+
+
+@pytest.mark.parametrize("content", [b"no weights", [torch.zeros(1)], {"features.0.weight": 1.0}])
+def test_a_file_that_is_no_state_dict_is_named(content: Any, tmp_path: Path) -> None:
+    file = tmp_path / "backbone.pth"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        torch.save(content, file)
+    with pytest.raises(WeightsError, match=r"backbone\.pth"):
+        load_lpips("alexnet", backbone_file=file)
+
+
+@torch.no_grad()
+def test_plain_jpeg_on_a_kodak_photograph_is_as_far_from_it_as_known() -> None:
+    """Quality 10: one of the 24 photographs whose means are 26.67 dB and the published LPIPS of .323."""
+    import numpy as np
+    from PIL import Image
+
+    metric = load_lpips("alexnet", backbone_file=find_data("lpips/alexnet_features.safetensors"))
+    with Image.open(find_data("eval/kodak/01.png")) as photograph:
+        coded = io.BytesIO()
+        photograph.convert("RGB").save(coded, format="JPEG", quality=10)
+        original, jpeg = (
+            torch.from_numpy(np.asarray(picture.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None]
+            for picture in (photograph, Image.open(coded))
+        )
+    assert psnr(jpeg, original).item() == pytest.approx(24.774, abs=0.005)
+    assert metric(jpeg * 2 - 1, original * 2 - 1).item() == pytest.approx(0.2438, abs=0.0005)

@@ -22,7 +22,7 @@ from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training import loop
-from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint
+from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
 from dirac_enhance.training.pairs import PairMaker, PairRecipe
@@ -75,7 +75,9 @@ def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) 
 def test_training_lowers_the_squared_error(run: TrainingRun) -> None:
     lines: list[str] = []
     longer = replace(
-        run, settings=replace(SETTINGS, iterations=150, validation_interval=1000, ema_decay=0.9), report=lines.append
+        run,
+        settings=replace(SETTINGS, iterations=200, validation_interval=1000, ema_decay=0.9),
+        report=lines.append,
     )
     checkpoint = load_checkpoint(longer.start())
     network, batch = UNet(NETWORKS["tiny"]), run.pairs.draw_batch(np.random.default_rng(99), 32)
@@ -85,7 +87,7 @@ def test_training_lowers_the_squared_error(run: TrainingRun) -> None:
     network.load_state_dict(checkpoint.averaged)
     with torch.inference_mode():
         predicted = network(noise, base, timestep, batch.known_rate_factor)
-    assert (predicted - residual).square().mean() < 0.93 * residual.square().mean()
+    assert (predicted - residual).square().mean() < 0.95 * residual.square().mean()
 
 
 def test_it_stops_at_the_iteration_asked_for_and_validates_at_intervals(run: TrainingRun) -> None:
@@ -124,7 +126,16 @@ def test_resuming_goes_on_where_the_checkpoint_stopped(run: TrainingRun) -> None
     assert (first.iteration, second.iteration) == (12, 20)
     assert second.seconds > first.seconds
     assert not tensors_equal(first.weights, second.weights)
-    assert len(second.optimizer["state"]) == len(first.optimizer["state"]) > 0
+    held = [{name: len(each["state"]) for name, each in kept.optimizer.items()} for kept in (first, second)]
+    assert held[0] == held[1]
+    assert all(held[0].values())
+
+
+def test_a_checkpoint_of_another_optimiser_does_not_resume(run: TrainingRun) -> None:
+    checkpoint = load_checkpoint(run.start())
+    save_checkpoint(run.folder, replace(checkpoint, optimizer={"state": {}, "param_groups": []}))
+    with pytest.raises(TrainingError, match="--from-weights"):
+        run.resume()
 
 
 def test_resuming_a_finished_training_changes_nothing(run: TrainingRun) -> None:
