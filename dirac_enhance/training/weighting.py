@@ -50,8 +50,7 @@ def measure_rate_power(batch: PairBatch, *, log_spaced: bool = True) -> RatePowe
         log_spaced: whether rate factors are averaged, and later interpolated, as logarithms.
     """
     order = batch.rate_factor.argsort()
-    residual = (batch.original.float() - batch.base_reconstruction.float()) / 127.5
-    power = residual.square().mean(dim=(1, 2, 3))[order]
+    power = torch.stack([*map(_residual_power, batch.original, batch.base_reconstruction)])[order]
     groups = [group for group in torch.arange(len(order)).tensor_split(KNOTS) if len(group)]
     powers: dict[float, list[float]] = {}
     for group in groups:
@@ -59,6 +58,11 @@ def measure_rate_power(batch: PairBatch, *, log_spaced: bool = True) -> RatePowe
         # Groups of one rate factor share a row, as interpolation needs strictly rising ones, in float32, too.
         powers.setdefault(float(f"{rate:.5g}"), []).append(max(power[group].mean().item(), 1e-8))
     return RatePower(tuple(powers), tuple(sum(each) / len(each) for each in powers.values()), log_spaced)
+
+
+def _residual_power(original: Tensor, base_reconstruction: Tensor) -> Tensor:
+    """Mean squared residual of one uint8 pair, in [−1, 1] units; one by one, lest a batch in float32 fill memory."""
+    return ((original.float() - base_reconstruction.float()) / 127.5).square().mean()
 
 
 def _mean(rates: Tensor, *, log_spaced: bool) -> float:
