@@ -51,7 +51,7 @@ def test_a_codec_that_encodes_lends_the_network_its_whole_range_from_zero(
     plan: TrainingPlan, qp_codec: QuantisingCodec
 ) -> None:
     run = build_run(plan, qp_codec, report=lambda _: None)
-    assert run.network.rate_range == (0, 63)
+    assert run.network.rate_range == (0.0, 63.0)
     network = UNet(run.network)
     _, scale = network._gains(torch.full((3,), 20), torch.tensor([0.0, 63.0, float("nan")]))
     assert scale.isfinite().all()
