@@ -13,7 +13,7 @@ from dirac_enhance.atomic import check_target, write_atomically
 from dirac_enhance.codec import EncodingCodec
 from dirac_enhance.errors import CodecOptionError, DiracError, InvalidImageError, PluginError
 from dirac_enhance.picture import read_picture
-from dirac_enhance.pipeline import CodecChoice, configure
+from dirac_enhance.pipeline import CodecChoice, configure_codec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ def encode_file(
     from dirac_enhance.colour_profile import to_srgb
 
     registered = host.codec(choice.codec_id)
-    codec = _check_encoder(configure(registered.codec, choice.options), host)
+    codec = _check_encoder(configure_codec(registered.codec, choice.options), host)
     _check_suffix(target, codec)
     check_target(target, overwrite=overwrite)
     picture = read_picture(source, host)

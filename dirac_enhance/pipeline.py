@@ -180,7 +180,7 @@ def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) 
     """
     content = _read(path)
     codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
-    codec = replace(codec, codec=configure(codec.codec, choice.options))
+    codec = replace(codec, codec=configure_codec(codec.codec, choice.options))
     return Decoded(codec, _decode(content, codec, path=path))
 
 
@@ -208,7 +208,7 @@ def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
         raise UnknownCodecError(f"'{path}': {error}") from error
 
 
-def configure(codec: Codec, options: Mapping[str, str]) -> Codec:
+def configure_codec(codec: Codec, options: Mapping[str, str]) -> Codec:
     """Set options of a codec, name to text as on the command line.
 
     Raises:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.
 
+    Of a folder, the checkpoint that validated best, if it was kept, else the last one.
+
     The card's hand-written part and other codecs' manifest rows are kept.
 
     \b
@@ -40,10 +42,9 @@ def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, ev
       dirac-enhance export run/
       dirac-enhance export run/checkpoint.pt -o weights/ --spacing paper
     """
-    from dirac_enhance.training.checkpoint import load_checkpoint
+    from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
 
     sampling = SamplingDefaults(late_start, spacing, evaluations if spacing == "log-snr" else None)
-    click.echo(
-        f"weights: {export_weights(load_checkpoint(checkpoint), output, sampling=sampling, half_precision=half)}"
-    )
+    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    click.echo(f"weights: {export_weights(loaded, output, sampling=sampling, half_precision=half)}")

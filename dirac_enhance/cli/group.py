@@ -18,13 +18,26 @@ from dirac_enhance.cli.encode import encode
 from dirac_enhance.cli.enhance import enhance
 from dirac_enhance.cli.export import export
 from dirac_enhance.cli.info import info
+from dirac_enhance.cli.make_pairs import make_pairs
 from dirac_enhance.cli.networks import networks
 from dirac_enhance.cli.train import train
 
 if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
 
-_COMMANDS = (enhance, decode, encode, info, compare, contact_sheet, codecs, networks, train, export)
+_COMMANDS = (
+    enhance,
+    decode,
+    encode,
+    info,
+    compare,
+    contact_sheet,
+    codecs,
+    networks,
+    make_pairs,
+    train,
+    export,
+)
 
 _HELP = """Make compressed photographs look like photographs again.
 

@@ -154,6 +154,9 @@ codec_options = _all((_CODEC, _CODEC_OPTION))
 encoder_options = _all((_ENCODER, _CODEC_OPTION))
 """The same, the codec to be named."""
 
+codec_option = _CODEC_OPTION
+"""`--codec-option` alone, for commands that take one codec by its id in a way of their own."""
+
 sampling_options = _all((*_STEPS, *_TRAJECTORY, *_SAMPLES))
 """The fields of `SamplingSettings`, by name."""
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dirac_enhance.cli.options import codec_option
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dirac_enhance.host import CodecHost
-    from dirac_enhance.training.plan import TrainingPlan
+    from dirac_enhance.training.plan import PairSet, TrainingPlan
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -24,8 +26,30 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn; it must be able to encode.")
-@click.option("--data", type=_FOLDER, required=True, help="Folder of training images; sub-folders count.")
+@click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn.")
+@codec_option
+@click.option(
+    "--data",
+    type=_FOLDER,
+    required=True,
+    help="Folder of training images, or of the originals of --pairs; sub-folders count.",
+)
+@click.option(
+    "--pairs",
+    type=_FILE,
+    show_default="none; pairs are made on the fly",
+    help="Index of pairs made beforehand, as `dirac-enhance make-pairs` writes it.",
+)
+@click.option("--held-out", type=_SHARE, default=0.1, help="Share of the pairs' originals kept for validation.")
+@click.option("--limit-pairs", type=_COUNT, show_default="all", help="Train on at most so many pairs.")
+@click.option(
+    "--symmetries",
+    type=click.Choice(["none", "flips", "flips-and-turns"]),
+    default="flips-and-turns",
+    help="How stored pairs are varied, original and base alike; right for codecs without a preferred direction.",
+)
+@click.option("--grid", type=_COUNT, default=16, help="Crops of stored pairs begin at multiples of so many pixels.")
+@click.option("--pair-memory", metavar="MIB", type=click.IntRange(0), default=2048, help="Memory for decoded pairs.")
 @click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
 @click.option("--minutes", type=_POSITIVE, show_default="no limit", help="Stop after so many minutes, and export.")
 @click.option("--iterations", type=_COUNT, show_default="no limit", help="Stop at this iteration, and export.")
@@ -78,14 +102,32 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 )
 @click.option("--interval", type=_COUNT, default=500, help="Iterations between checkpoints.")
 @click.option("--validation-interval", type=_COUNT, default=2000, help="Iterations between validations.")
+@click.option(
+    "--keep-best",
+    type=click.Choice(["no", "gain", "lpips"]),
+    default="no",
+    help="Export the weights that validated best, by PSNR gain of steps 1 or LPIPS of steps 100, not the last ones.",
+)
 @click.option("--workers", type=click.IntRange(0), default=1, help="Processes that make pairs.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of pairs, timesteps, noise and initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
 @click.option("--precision", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", help="Of the network.")
 @click.option("--compile", "compiled", is_flag=True, help="Run the network through torch.compile.")
 @click.pass_obj
-def train(host: CodecHost, /, codec_id: str, *, resume: bool, from_weights: Path | None, **options: Any) -> None:
+def train(
+    host: CodecHost,
+    /,
+    codec_id: str,
+    codec_options: dict[str, str],
+    *,
+    resume: bool,
+    from_weights: Path | None,
+    **options: Any,
+) -> None:
     """Train an enhancer and export its weights to OUTPUT/<codec>.safetensors.
+
+    With --pairs the codec need not encode: pairs of coded streams and originals are read, a share of the originals held
+    out for validation, and crops flipped and turned. Without, pairs are made on the fly.
 
     Several GPUs or hosts: start it with torchrun. A killed training loses at most one interval; --resume goes on.
 
@@ -93,13 +135,16 @@ def train(host: CodecHost, /, codec_id: str, *, resume: bool, from_weights: Path
     Examples:
       dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --lpips-weight 0
       dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --resume --lpips-backbone squeezenet.pth
+      dirac-enhance train --codec vtm --data photos/ --pairs pairs/index.csv -o run/ --minutes 60 --keep-best gain …
       torchrun --nproc-per-node 8 -m dirac_enhance train --codec jpeg --data photos/ -o run/ --iterations 200000
     """
+    from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
     from dirac_enhance.training.plan import build_run
 
-    run = build_run(_plan(options), host.codec(codec_id).codec, report=click.echo)
+    codec = configure_codec(host.codec(codec_id).codec, codec_options)
+    run = build_run(_plan(options), codec, report=click.echo)
     path = run.resume() if resume else run.start(initial=_tensors(from_weights))
     if run.leads:
         weights = export_weights(load_checkpoint(path), path.parent, sampling=SamplingDefaults())
@@ -113,10 +158,26 @@ def _plan(options: dict[str, Any]) -> TrainingPlan:
 
     names = {field.name for field in fields(TrainingSettings)}
     settings = TrainingSettings(**{name: options.pop(name) for name in names if name in options})
+    pairs = _pair_set(options)
     shares = dict(_share(text) for text in options.pop("shares"))
     return TrainingPlan(
-        folder=options.pop("output"), rate_bounds=options.pop("rates"), shares=shares, settings=settings, **options
+        folder=options.pop("output"),
+        rate_bounds=options.pop("rates"),
+        shares=shares,
+        settings=settings,
+        pairs=pairs,
+        **options,
     )
+
+
+def _pair_set(options: dict[str, Any]) -> PairSet | None:
+    """Take the options about stored pairs out of `options`."""
+    from dirac_enhance.training.plan import PairSet
+
+    index = options.pop("pairs")
+    limit, memory = options.pop("limit_pairs"), options.pop("pair_memory")
+    others = {name: options.pop(name) for name in ("held_out", "symmetries", "grid")}
+    return None if index is None else PairSet(index, limit=limit, memory=memory, **others)
 
 
 def _share(text: str) -> tuple[str, float]:

@@ -30,7 +30,9 @@ class UNetConfig:
         attention: self-attention over the whole plane in the bottleneck (the paper's).
         scale_shift: the embedding scales and shifts each block's normalised features, instead of adding to them.
         residual_std: standard deviation s, in residual units, that input and output are scaled by; a row (rate
-            factor, s) for each of a few rising rate factors, log-log interpolated; empty for no scaling.
+            factor, s) for each of a few rising rate factors, log s interpolated between them; empty for no scaling.
+        residual_std_log_spaced: whether over the logarithm of the rate factor, which then is positive, or over the
+            rate factor itself.
         rate_range: smallest and largest rate factor of the codec, for networks told the rate factor; else None.
         rate_log_spaced: whether the rate factor is laid out logarithmically between the two.
 
@@ -50,6 +52,7 @@ class UNetConfig:
     residual_std: tuple[tuple[float, float], ...] = ()
     rate_range: tuple[float, float] | None = None
     rate_log_spaced: bool = False
+    residual_std_log_spaced: bool = True
 
     def __post_init__(self) -> None:
         sizes = (*self.channels, self.blocks_per_level, self.middle_blocks, self.patch, self.conditioning_channels + 1)
@@ -59,6 +62,9 @@ class UNetConfig:
             raise WeightsError(f"normalisation '{self.normalisation}' given; expected {get_args(Normalisation)}")
         if self.skips not in get_args(Skips):
             raise WeightsError(f"skips '{self.skips}' given; expected {get_args(Skips)}")
+        lowest = 0.0 if self.residual_std_log_spaced else float("-inf")
+        if not all(rate > lowest and std > 0 for rate, std in self.residual_std):
+            raise WeightsError(f"residual_std {self.residual_std} given; expected rows of positive numbers")
 
     @property
     def stride(self) -> int:
@@ -103,7 +109,7 @@ class UNetConfig:
             raise WeightsError(f"the weights' network has unknown settings: {', '.join(unknown)}; update dirac-enhance")
         try:
             return cls(**{key: _freeze(value) for key, value in values.items()})
-        except TypeError as cause:
+        except (TypeError, ValueError) as cause:
             raise WeightsError(f"the weights' network settings are incomplete: {cause}") from cause
 
 

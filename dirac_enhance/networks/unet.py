@@ -33,9 +33,11 @@ class UNet(nn.Module):
         schedule = schedule or linear_schedule()
         self.noise_to_signal: Tensor
         self.register_buffer("noise_to_signal", schedule.noise_to_signal.float(), persistent=False)
-        self.log_std: Tensor
-        rows = torch.tensor(config.residual_std, device="cpu")  # a logarithm on the meta device takes seconds to import
-        self.register_buffer("log_std", rows.log(), persistent=False)
+        self.std_rows: Tensor
+        # On the CPU, since a logarithm on the meta device takes seconds to import.
+        rows = torch.tensor(config.residual_std, device="cpu").reshape(-1, 2)
+        (rows if config.residual_std_log_spaced else rows[:, 1:]).log_()
+        self.register_buffer("std_rows", rows, persistent=False)
         embedding = 4 * config.channels[0]
         self.time_embedding = nn.Sequential(
             nn.Linear(config.channels[0], embedding), nn.SiLU(), nn.Linear(embedding, embedding)
@@ -85,7 +87,8 @@ class UNet(nn.Module):
             one = torch.ones(1, 1, 1, 1, device=timestep.device)
             return one, one
         sigma = self.noise_to_signal[timestep].view(-1, 1, 1, 1)
-        s = interpolate_log(rate_factor, self.log_std).view(-1, 1, 1, 1)
+        places = rate_factor.log() if self.config.residual_std_log_spaced else rate_factor
+        s = interpolate_log(places, self.std_rows).view(-1, 1, 1, 1)
         return s / (sigma**2 + s**2) * (1 + sigma**2).sqrt(), s
 
     def _embed(self, timestep: Tensor, rate_factor: Tensor) -> Tensor:
@@ -283,24 +286,24 @@ def timestep_features(timestep: Tensor, width: int) -> Tensor:
     return torch.cat((angles.cos(), angles.sin()), dim=1)
 
 
-def interpolate_log(rate_factor: Tensor, log_rows: Tensor) -> Tensor:
-    """Interpolate log value over log rate factor, constant beyond the ends; NaN takes the rows' mean in log.
+def interpolate_log(places: Tensor, rows: Tensor) -> Tensor:
+    """Interpolate the logarithm of a value linearly, constant beyond the ends; NaN takes the rows' mean in log.
 
     Args:
-        rate_factor: (N,), positive or NaN.
-        log_rows: (K, 2) logarithms of rate factor, rising, and value.
+        places: (N,), any numbers or NaN.
+        rows: (K, 2) place, strictly rising, and logarithm of the value there.
 
     Returns:
         (N,) values.
     """
-    rates, values = log_rows[:, 0].contiguous(), log_rows[:, 1]
-    if len(rates) == 1:
-        return values.exp().expand_as(rate_factor)
-    x = torch.nan_to_num(rate_factor, nan=1.0).log().clamp(rates[0], rates[-1])
-    right = torch.searchsorted(rates, x).clamp(1, len(rates) - 1)
-    fraction = (x - rates[right - 1]) / (rates[right] - rates[right - 1])
+    knots, values = rows[:, 0].contiguous(), rows[:, 1]
+    if len(knots) == 1:
+        return values.exp().expand_as(places)
+    x = torch.nan_to_num(places, nan=0.0).clamp(knots[0], knots[-1])
+    right = torch.searchsorted(knots, x).clamp(1, len(knots) - 1)
+    fraction = (x - knots[right - 1]) / (knots[right] - knots[right - 1])
     interpolated = torch.lerp(values[right - 1], values[right], fraction)
-    return torch.where(rate_factor.isnan(), values.mean(), interpolated).exp()
+    return torch.where(places.isnan(), values.mean(), interpolated).exp()
 
 
 RATE_FEATURES = 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from dirac_enhance.errors import TrainingError
 
 FORMAT_VERSION = 1
 FILE_NAME = "checkpoint.pt"
+BEST_NAME = "best.pt"
+"""The checkpoint that validated best, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,17 +44,45 @@ class Checkpoint:
     history: list[dict[str, Any]]
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write `folder/checkpoint.pt`; a crash at any moment leaves the old one or the new one."""
-    path = folder / FILE_NAME
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, name: str = FILE_NAME) -> Path:
+    """Write `folder/name`; a crash at any moment leaves the old one or the new one.
+
+    Raises:
+        TrainingError: if it cannot be written, as on a full disk; the old one stays.
+    """
+    path = folder / name
     partial = path.with_suffix(".partial")
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
-    with partial.open("wb") as file:
-        torch.save({"format_version": FORMAT_VERSION, **fields}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            torch.save({"format_version": FORMAT_VERSION, **fields}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as cause:  # torch's archive writer turns some of the former into the latter
+        _remove(partial)
+        raise TrainingError(
+            f"cannot write the checkpoint '{path}': {_reason(cause)}; make room and go on with --resume"
+        ) from cause
     return path
+
+
+def _reason(cause: OSError | RuntimeError) -> str:
+    """Say what the operating system said, which a second error of torch's writer may hide."""
+    for error in (cause, cause.__context__):
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+    return str(cause).partition("\n")[0]
+
+
+def _remove(partial: Path) -> None:
+    with suppress(OSError):
+        partial.unlink(missing_ok=True)
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return what to export of a training's folder, its best checkpoint if it kept one, else the last; or a file."""
+    return path / BEST_NAME if (path / BEST_NAME).is_file() else path
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -49,7 +49,7 @@ def export_weights(
         The weights file's path.
 
     Raises:
-        TrainingError: if the file would be over 25 MB.
+        TrainingError: if the file would be over 25 MB, or the folder cannot be written to, as on a full disk.
     """
     kind = torch.float16 if half_precision else torch.float32
     tensors = {name: tensor.to(kind).contiguous() for name, tensor in checkpoint.averaged.items()}
@@ -57,10 +57,13 @@ def export_weights(
     if size > LARGEST_FILE:
         raise TrainingError(f"weights of {size / 1e6:.1f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are exported")
     path = folder / f"{checkpoint.codec_id}.safetensors"
-    weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    _write_manifest(folder / "manifest.json", weights, checkpoint, parameters)
-    _write_card(path.with_suffix(".md"), checkpoint, parameters)
+    try:
+        weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
+        _write_manifest(folder / "manifest.json", weights, checkpoint, parameters)
+        _write_card(path.with_suffix(".md"), checkpoint, parameters)
+    except OSError as cause:
+        raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
     return path
 
 

@@ -62,32 +62,67 @@ def load_pool(folder: Path, *, smallest_side: int, shares: Mapping[str, float] |
     Raises:
         TrainingError: if there is no usable image, or `shares` names an unknown source or exceeds 1.
     """
-    from dirac_enhance.image import read_rgb
-
     grouped: dict[str, list[Pixels]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
-        try:
-            pixels = (read_rgb(path) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        except DiracError as cause:
-            raise TrainingError(f"training image {path}: {cause}; remove it or pass another --data folder") from cause
+    for path in image_files(folder):
+        pixels = read_pixels(path)
         if min(pixels.shape[:2]) >= smallest_side:
-            grouped.setdefault(_source_name(path), []).append(pixels)
+            grouped.setdefault(source_name(path), []).append(pixels)
     if not grouped:
         raise TrainingError(f"no image of at least {smallest_side} pixels a side in {folder}; pass --data FOLDER")
     names = sorted(grouped)
     return ImagePool(
         names=tuple(names),
         sources=tuple(tuple(grouped[name]) for name in names),
-        shares=_complete_shares({name: len(grouped[name]) for name in names}, shares or {}),
+        shares=complete_shares({name: len(grouped[name]) for name in names}, shares or {}),
     )
 
 
-def _source_name(path: Path) -> str:
+def image_files(folder: Path) -> list[Path]:
+    """List the images below `folder`, by their suffixes, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def read_pixels(path: Path) -> Pixels:
+    """Read an image, upright, as (H, W, 3) uint8.
+
+    Raises:
+        TrainingError: if it is missing or damaged.
+    """
+    from dirac_enhance.image import read_rgb
+
+    try:
+        return (read_rgb(path) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    except DiracError as cause:
+        raise TrainingError(f"training image {path}: {cause}; remove it or pass another --data folder") from cause
+
+
+def smaller_side(path: Path) -> int:
+    """Return the smaller side of an image in pixels, from its header.
+
+    Raises:
+        TrainingError: if it is no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return min(picture.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+        raise TrainingError(f"'{path}' is not an image that Pillow can read; remove it") from cause
+
+
+def source_name(path: Path) -> str:
+    """Return the source of an image: its file name up to `__`, or else its folder."""
     prefix, separator, _ = path.name.partition("__")
     return prefix if separator else path.parent.name
 
 
-def _complete_shares(counts: Mapping[str, int], given: Mapping[str, float]) -> tuple[float, ...]:
+def complete_shares(counts: Mapping[str, int], given: Mapping[str, float]) -> tuple[float, ...]:
+    """Divide what the given shares leave among the other sources, by their counts; returned in the order of `counts`.
+
+    Raises:
+        TrainingError: if `given` names an unknown source, or exceeds 1.
+    """
     unknown = sorted(set(given) - set(counts))
     if unknown:
         raise TrainingError(f"no source named {', '.join(unknown)}; the sources are {', '.join(counts)}")
@@ -96,6 +131,17 @@ def _complete_shares(counts: Mapping[str, int], given: Mapping[str, float]) -> t
         raise TrainingError(f"source shares add up to {1 - left:g}; expected at most 1, and 1 where they name them all")
     shares = [given.get(name, max(left, 0.0) * count / max(rest, 1)) for name, count in counts.items()]
     return tuple(share / sum(shares) for share in shares)
+
+
+def draw_corner(generator: np.random.Generator, image: Pixels, *, size: int) -> tuple[int, int]:
+    """Draw the upper left corner (y, x) of a square crop: of a few candidates one in proportion to its texture."""
+    height, width = image.shape[:2]
+    corners = [
+        (int(generator.integers(height - size + 1)), int(generator.integers(width - size + 1)))
+        for _ in range(CANDIDATES)
+    ]
+    textures = np.array([texture(image[y : y + size, x : x + size]) for y, x in corners])
+    return corners[generator.choice(CANDIDATES, p=textures / textures.sum())]
 
 
 def _draw_region(generator: np.random.Generator, source: Sequence[Pixels], size: int, smallest_scale: float) -> Pixels:

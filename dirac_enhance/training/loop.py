@@ -21,11 +21,12 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
-from dirac_enhance.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from dirac_enhance.training.batches import PairBatch, PairSource, pair_batches
+from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
-from dirac_enhance.training.pairs import PairBatch, PairMaker, pair_batches
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.validation import score
 from dirac_enhance.training.weighting import RatePower
 
 Validate = Callable[[UNet], dict[str, Any]]
@@ -43,6 +44,7 @@ class _State:
     iteration: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    best: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class TrainingRun:
     """One training: what is trained on what, and where it is kept.
 
     Args:
-        maker: draws the training pairs.
+        pairs: where the training pairs come from.
         network: shape of the network.
         settings: of the optimisation.
         folder: where the checkpoint goes.
@@ -63,7 +65,7 @@ class TrainingRun:
         compiled: whether to run the network through torch.compile.
     """
 
-    maker: PairMaker
+    pairs: PairSource
     network: UNetConfig
     settings: TrainingSettings
     folder: Path
@@ -86,9 +88,17 @@ class TrainingRun:
                 "the LPIPS term needs its backbone; pass --lpips-backbone FILE (squeezenet1_1 features), "
                 "or --lpips-weight 0"
             )
+        if self.settings.keep_best != "no" and self.validate is None:
+            raise TrainingError(
+                "the best weights are known by validation only; pass --validation FOLDER, or --held-out"
+            )
 
     def start(self, *, initial: Mapping[str, Tensor] | None = None) -> Path:
-        """Train from the beginning, or from the tensors of earlier weights; returns the last checkpoint's path."""
+        """Train from the beginning, or from the tensors of earlier weights.
+
+        Returns:
+            The checkpoint to export: the last one, or the best where `settings.keep_best` asks for it.
+        """
         if (self.folder / FILE_NAME).exists():
             raise TrainingError(f"{self.folder} holds a training already; pass --resume or another -o FOLDER")
         return _train(self, None, initial)
@@ -101,19 +111,31 @@ class TrainingRun:
         """
         checkpoint = load_checkpoint(self.folder)
         stored = UNetConfig.from_dict(checkpoint.network)
-        same_shape = replace(self.network, residual_std=stored.residual_std) == stored
-        if checkpoint.codec_id != self.maker.codec.id or not same_shape:
+        asked = replace(
+            self.network,
+            residual_std=stored.residual_std,
+            residual_std_log_spaced=stored.residual_std_log_spaced,
+        )
+        if checkpoint.codec_id != self.pairs.codec.id or asked != stored:
             raise TrainingError(
                 f"the checkpoint in {self.folder} trains {stored} for codec '{checkpoint.codec_id}'; asked for "
-                f"{self.network} and codec '{self.maker.codec.id}'; ask for the same or pass another -o FOLDER"
+                f"{self.network} and codec '{self.pairs.codec.id}'; ask for the same or pass another -o FOLDER"
             )
         return _train(replace(self, network=stored), checkpoint, None)
+
+    def best_so_far(self) -> float:
+        """Return the score of the best checkpoint in the folder, or −∞ where there is none."""
+        if self.settings.keep_best == "no" or not (self.folder / BEST_NAME).exists():
+            return -math.inf
+        return score(load_checkpoint(self.folder / BEST_NAME).history[-1], by=self.settings.keep_best)
 
 
 def _train(run: TrainingRun, checkpoint: Checkpoint | None, initial: Mapping[str, Tensor] | None) -> Path:
     with process_group(run.device) as group:
         state = _build_state(run.network, run.settings, group.device)
         _restore(state, checkpoint, initial)
+        if checkpoint is not None:
+            state.best = run.best_so_far()
         return _Loop(run, group, state, linear_schedule()).run()
 
 
@@ -127,7 +149,7 @@ class _Loop:
         self.generator = torch.Generator(group.device).manual_seed(hash(seed) % 2**63)
         self.timesteps = torch.Generator().manual_seed(hash((*seed, 1)) % 2**63)
         self.batches: Iterator[PairBatch] = pair_batches(
-            run.maker, batch_size=self.settings.batch_size, workers=self.settings.workers, seed=seed
+            run.pairs, batch_size=self.settings.batch_size, workers=self.settings.workers, seed=seed
         )
         if run.compiled:
             state.network.compile()  # in place, so that parameter names stay
@@ -139,6 +161,9 @@ class _Loop:
     def run(self) -> Path:
         """Iterate until a limit is reached; leave a checkpoint."""
         state, settings = self.state, self.settings
+        keeps_best = settings.keep_best != "no"
+        if keeps_best and state.iteration == 0:
+            self._validate()
         reported, losses = time.monotonic(), torch.zeros(2)
         while not self.group.agree(self.progress() >= 1):
             losses = 0.98 * losses + 0.02 * self._step(next(self.batches))
@@ -152,7 +177,9 @@ class _Loop:
                 self._save()
         if state.iteration % settings.validation_interval:
             self._validate()
-        return self._save()
+        last = self._save()
+        best = self.training_run.folder / BEST_NAME
+        return best if keeps_best and best.exists() else last
 
     def progress(self) -> float:
         """How much of this run is over, 0 … 1, by whichever limit is nearer."""
@@ -246,19 +273,23 @@ class _Loop:
     def _validate(self) -> None:
         if self.training_run.validate is None or not self.group.leads:
             return
-        row = {"iteration": self.state.iteration, **self.training_run.validate(self.state.averaged)}
-        self.state.history.append(row)
+        state = self.state
+        row = {"iteration": state.iteration, **self.training_run.validate(state.averaged)}
+        state.history.append(row)
         self.training_run.report("validation " + " | ".join(f"{key} {value:.6g}" for key, value in row.items()))
+        if self.settings.keep_best != "no" and (scored := score(row, by=self.settings.keep_best)) > state.best:
+            state.best = scored
+            self._save(BEST_NAME)
 
-    def _save(self) -> Path:
-        path = self.training_run.folder / FILE_NAME
+    def _save(self, name: str = FILE_NAME) -> Path:
+        path = self.training_run.folder / name
         if not self.group.leads:
             return path
         state = self.state
         return save_checkpoint(
             self.training_run.folder,
             Checkpoint(
-                codec_id=self.training_run.maker.codec.id,
+                codec_id=self.training_run.pairs.codec.id,
                 network=self.training_run.network.to_dict(),
                 weights=state.network.state_dict(),
                 averaged=state.averaged.state_dict(),
@@ -268,13 +299,14 @@ class _Loop:
                 recipe=self._recipe(),
                 history=state.history,
             ),
+            name=name,
         )
 
     def _recipe(self) -> dict[str, Any]:
         return {
-            "settings": asdict(replace(self.settings, iterations=self.state.iteration)),
-            "pairs": asdict(self.training_run.maker.recipe),
-            "data": self.training_run.maker.pool.describe(),
+            "settings": {**asdict(self.settings), "iterations": self.state.iteration},
+            "pairs": asdict(self.training_run.pairs.recipe),
+            "data": self.training_run.pairs.pool.describe(),
             "processes": self.group.size,
             "precision": str(self.training_run.precision).removeprefix("torch."),
         }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
-from dirac_enhance.codec import EncodingCodec
+from dirac_enhance.codec import EncodingCodec, RateRange
+from dirac_enhance.errors import TrainingError
+from dirac_enhance.training.batches import PairBatch
 from dirac_enhance.training.images import ImagePool, Pixels
 
 GRID_SLACK = 8
@@ -26,7 +26,7 @@ class PairRecipe:
     Args:
         crop_size: side of the crops in pixels.
         smallest_scale: crops are scaled by a factor uniform in [smallest_scale, 1].
-        rate_bounds: rate factors are drawn half log-uniformly, half uniformly between these.
+        rate_bounds: rate factors are drawn between these, as `draw_rate_factor` does.
         varied_options: probability that a codec option declared `vary_in_training` takes a random choice.
         recompressed: probability that the crop was coded once before, on another grid, at another rate factor.
         shifted: probability that the reconstruction is seen off the codec's grid, as in a screenshot.
@@ -45,26 +45,9 @@ class PairRecipe:
     gray: float = 0.04
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairBatch:
-    """N pairs.
-
-    Args:
-        original: (N, 3, S, S) uint8.
-        base_reconstruction: (N, 3, S, S) uint8.
-        rate_factor: (N,) float32, what the base was coded at; the worse of the two where it was recompressed.
-        known_rate_factor: (N,) float32, what the network is told; NaN for nothing.
-    """
-
-    original: Tensor
-    base_reconstruction: Tensor
-    rate_factor: Tensor
-    known_rate_factor: Tensor
-
-
 @dataclass(frozen=True, slots=True)
 class PairMaker:
-    """Draws pairs of one codec."""
+    """Draws pairs of one codec, coding each on the spot."""
 
     pool: ImagePool
     codec: EncodingCodec
@@ -80,11 +63,11 @@ class PairMaker:
         crop = self.pool.draw_crop(
             generator, size=recipe.crop_size + 2 * GRID_SLACK, smallest_scale=recipe.smallest_scale
         )
-        original = _to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
-        source, rate = original, self._draw_rate(generator)
+        original = to_tensor(_without_colour(crop) if generator.random() < recipe.gray else crop)
+        source, rate = original, draw_rate_factor(generator, self.codec.rate_range, bounds=recipe.rate_bounds)
         worse = rate
         if generator.random() < recipe.recompressed:
-            earlier = self._draw_rate(generator)
+            earlier = draw_rate_factor(generator, self.codec.rate_range, bounds=recipe.rate_bounds)
             source, worse = self._reconstruct(generator, original, earlier), self._worse(earlier, rate)
         source, original = _crop_both(generator, source, original, size=recipe.crop_size + GRID_SLACK)
         if generator.random() < recipe.shifted:
@@ -100,20 +83,43 @@ class PairMaker:
     def _worse(self, one: float, other: float) -> float:
         return min(one, other) if self.codec.rate_range.higher_is_better else max(one, other)
 
-    def _draw_rate(self, generator: np.random.Generator) -> float:
-        low, high = self.recipe.rate_bounds
-        if generator.random() < 0.5:
-            rate = math.exp(generator.uniform(math.log(low), math.log(high)))
-        else:
-            rate = generator.uniform(low, high)
-        return float(round(rate)) if self.codec.rate_range.integer else rate
-
     def _reconstruct(self, generator: np.random.Generator, original: Tensor, rate: float) -> Tensor:
         codec = self.codec
         if generator.random() < self.recipe.varied_options:
             codec = codec.with_options(**_draw_options(generator, codec))
         coded = codec.encode(original.float() / 255, rate_factor=rate)
         return (codec.decode(coded).pixels * 255).round().byte()
+
+
+def check_rate_bounds(bounds: tuple[float, float] | None, rates: RateRange) -> tuple[float, float]:
+    """Return the bounds to draw rate factors from: those given, or the usual ones.
+
+    Raises:
+        RateFactorError: if the codec cannot encode at one of them.
+        TrainingError: if they are in the wrong order.
+    """
+    if bounds is None:
+        return rates.bounds
+    low, high = (rates.check(rate) for rate in bounds)
+    if low >= high:
+        raise TrainingError(f"rate factors from {low:g} to {high:g}; expected the smaller one first")
+    return low, high
+
+
+def draw_rate_factor(generator: np.random.Generator, rates: RateRange, *, bounds: tuple[float, float]) -> float:
+    """Draw a rate factor: half log-uniformly, half uniformly where the range is log-spaced, else uniformly.
+
+    Args:
+        generator: source of all randomness.
+        rates: what the codec takes.
+        bounds: smallest and largest to draw, within `rates`.
+    """
+    low, high = bounds
+    if rates.log_spaced and generator.random() < 0.5:
+        rate = math.exp(generator.uniform(math.log(low), math.log(high)))
+    else:
+        rate = generator.uniform(low, high)
+    return float(round(rate)) if rates.integer else rate
 
 
 def _draw_options(generator: np.random.Generator, codec: EncodingCodec) -> dict[str, Any]:
@@ -132,27 +138,6 @@ def _without_colour(crop: Pixels) -> Pixels:
     return np.repeat(luma[:, :, None], 3, axis=2)
 
 
-def _to_tensor(crop: Pixels) -> Tensor:
+def to_tensor(crop: Pixels) -> Tensor:
+    """(H, W, 3) uint8 → (3, H, W) uint8, contiguous."""
     return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
-
-
-class _EndlessBatches(IterableDataset[PairBatch]):
-    def __init__(self, maker: PairMaker, *, batch_size: int, seed: tuple[int, ...]) -> None:
-        self.maker, self.batch_size, self.seed = maker, batch_size, seed
-
-    def __iter__(self) -> Iterator[PairBatch]:
-        worker = torch.utils.data.get_worker_info()
-        generator = np.random.default_rng((*self.seed, worker.id if worker else 0))
-        torch.set_num_threads(1)
-        while True:
-            yield self.maker.draw_batch(generator, self.batch_size)
-
-
-def pair_batches(maker: PairMaker, *, batch_size: int, workers: int, seed: tuple[int, ...]) -> Iterator[PairBatch]:
-    """Yield batches for ever, made by worker processes (in this process where `workers` is 0).
-
-    The same `seed` and number of workers give the same batches.
-    """
-    dataset = _EndlessBatches(maker, batch_size=batch_size, seed=seed)
-    loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-    return iter(loader)

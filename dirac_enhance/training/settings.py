@@ -8,6 +8,7 @@ from typing import Literal
 from dirac_enhance.errors import TrainingError
 
 RateWeighting = Literal["power", "root", "none"]
+KeepBest = Literal["no", "gain", "lpips"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class TrainingSettings:
         minutes: stop this run after so many minutes; None for no limit.
         interval: iterations between checkpoints.
         validation_interval: iterations between validations.
+        keep_best: which weights are exported: "no" for the last ones; else those of the validation, the one before the
+            first iteration included, with the largest PSNR gain of steps 1, or the lowest LPIPS of steps 100.
         workers: processes that make pairs.
         seed: of pairs, timesteps, noise and initialisation.
 
@@ -52,6 +55,7 @@ class TrainingSettings:
     minutes: float | None = None
     interval: int = 500
     validation_interval: int = 2000
+    keep_best: KeepBest = "no"
     workers: int = 1
     seed: int = 0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,19 @@ from dirac_enhance.metrics.distortion import psnr
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.tiling import TiledPredictor
-from dirac_enhance.training.images import SUFFIXES
+from dirac_enhance.training.images import image_files
+from dirac_enhance.training.pair_files import PairFiles
+from dirac_enhance.training.pair_index import PairRow
+from dirac_enhance.training.settings import KeepBest
 
 LARGEST_SIDE = 256
 SIDE_UNIT = 32
 """Sides are multiples of this: of every network's stride, and no smaller than LPIPS takes."""
 EVALUATIONS = 4
+HELD_OUT_CROPS = 64
+RATE_GROUPS = 4
+
+Example = tuple[Tensor, BaseReconstruction]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,30 +40,25 @@ class Validation:
     """Held-out pictures at a few rate factors; call it with a network for one row of figures.
 
     Args:
-        originals: each (3, H, W) float32 in [0, 1].
-        codec: makes the base reconstructions.
-        rate_factors: at which the figures are taken.
+        examples: for each rate factor pairs of an original, (3, H, W) float32 in [0, 1], and its base reconstruction.
         lpips: with the AlexNet backbone, which is not in the loss; None leaves LPIPS out.
     """
 
-    originals: Sequence[Tensor]
-    codec: EncodingCodec
-    rate_factors: Sequence[float]
+    examples: Mapping[float, Sequence[Example]]
     lpips: LPIPS | None
 
     def __call__(self, network: UNet) -> dict[str, Any]:
         """Mean PSNR gain of steps 1 and steps 100 over the base, and the mean LPIPS of base and steps 100."""
         row: dict[str, Any] = {}
-        for rate in self.rate_factors:
-            figures = torch.tensor([self._measure(network, original, rate) for original in self.originals])
+        for rate, examples in self.examples.items():
+            figures = torch.tensor([self._measure(network, *example) for example in examples])
             base, one, full, base_lpips, full_lpips = figures.mean(dim=0).tolist()
             row |= {f"gain1@{rate:g}": one - base, f"gain100@{rate:g}": full - base}
             if self.lpips is not None:
                 row |= {f"lpips@{rate:g}": base_lpips, f"lpips100@{rate:g}": full_lpips}
         return row
 
-    def _measure(self, network: UNet, original: Tensor, rate: float) -> tuple[float, ...]:
-        base = self.codec.decode(self.codec.encode(original, rate_factor=rate))
+    def _measure(self, network: UNet, original: Tensor, base: BaseReconstruction) -> tuple[float, ...]:
         one, full = (_enhance(network, base, steps=steps) for steps in (1, 100))
         distances = [self._distance(original, picture) for picture in (base.pixels, full)]
         figures = psnr(torch.stack((base.pixels, one, full)), original.expand(3, -1, -1, -1)).tolist()
@@ -95,7 +97,7 @@ def load_validation(
     """
     from dirac_enhance.image import read_rgb
 
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = image_files(folder)
     if not paths:
         raise TrainingError(f"no validation image in {folder}; pass --validation FOLDER")
     chosen = [paths[index * len(paths) // min(limit, len(paths))] for index in range(min(limit, len(paths)))]
@@ -103,7 +105,63 @@ def load_validation(
     for path, original in zip(chosen, originals, strict=True):
         if 0 in original.shape:
             raise TrainingError(f"validation image {path} is smaller than {SIDE_UNIT} pixels a side; remove it")
-    return Validation(originals, codec, rate_factors, lpips)
+    examples = {
+        rate: [(original, codec.decode(codec.encode(original, rate_factor=rate))) for original in originals]
+        for rate in rate_factors
+    }
+    return Validation(examples, lpips)
+
+
+def hold_out(
+    rows: Sequence[PairRow], files: PairFiles, *, lpips: LPIPS | None, limit: int = HELD_OUT_CROPS
+) -> Validation:
+    """Read up to `limit` of the held-out pairs, spread evenly over their rate factors, for validation.
+
+    They are measured in `RATE_GROUPS` equally filled groups by rate factor, each named after its mean; crops are cut to
+    at most 256×256 at their upper left corner, where the codec's blocks begin.
+
+    Raises:
+        TrainingError: if there is none, one cannot be read, or one is too small.
+    """
+    ranked = sorted(rows, key=lambda row: (row.rate_factor, row.bitstream))
+    if not ranked:
+        raise TrainingError("no pair is held out for validation; pass a larger --held-out")
+    count = min(limit, len(ranked))
+    chosen = [ranked[index * len(ranked) // count] for index in range(count)]
+    examples: dict[float, list[Example]] = {}
+    for group in (chosen[count * k // RATE_GROUPS : count * (k + 1) // RATE_GROUPS] for k in range(RATE_GROUPS)):
+        if group:
+            mean = sum(row.rate_factor for row in group) / len(group)
+            examples.setdefault(float(f"{mean:.3g}"), []).extend(_corners(group, files))
+    return Validation(examples, lpips)
+
+
+def _corners(rows: Sequence[PairRow], files: PairFiles) -> Iterator[Example]:
+    for row, (original, base) in zip(rows, files.read_all(rows), strict=True):
+        height, width = (min(side - side % SIDE_UNIT, LARGEST_SIDE) for side in (row.height, row.width))
+        if 0 in (height, width):
+            raise TrainingError(f"the held-out crop '{row.bitstream}' is smaller than {SIDE_UNIT} pixels a side")
+        pixels = base.pixels[:, :height, :width].contiguous()
+        yield original[:, :height, :width].float() / 255, replace(base, pixels=pixels, alpha=None, consistency=None)
+
+
+def score(row: Mapping[str, Any], *, by: KeepBest) -> float:
+    """Say how good a validation was, larger being better.
+
+    Args:
+        row: what a `Validation` returned.
+        by: "gain" is the mean PSNR gain of steps 1 in dB; "lpips" the mean ratio of steps 100's LPIPS to the base's,
+            negated.
+    """
+    if by == "lpips":
+        ratios = [value / float(row[name.replace("lpips100@", "lpips@")]) for name, value in _of(row, "lpips100@")]
+        return -sum(ratios) / len(ratios)
+    gains = [value for _, value in _of(row, "gain1@")]
+    return sum(gains) / len(gains)
+
+
+def _of(row: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
+    return [(name, float(value)) for name, value in row.items() if name.startswith(prefix)]
 
 
 def _middle(pixels: Tensor) -> Tensor:

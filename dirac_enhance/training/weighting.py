@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dirac_enhance.training.pairs import PairBatch
+from dirac_enhance.training.batches import PairBatch
 
 KNOTS = 8
 REFERENCE_POWER = 0.07**2
@@ -17,10 +17,17 @@ REFERENCE_POWER = 0.07**2
 
 @dataclass(frozen=True, slots=True)
 class RatePower:
-    """Residual power E[r_0²], in [−1, 1] units squared, at a few rate factors; log-log interpolated between them."""
+    """Residual power E[r_0²], in [−1, 1] units squared, at a few rate factors; its logarithm is interpolated.
+
+    Args:
+        rates: strictly rising; positive where `log_spaced`.
+        powers: at these, positive.
+        log_spaced: whether to interpolate over the logarithm of the rate factor, or over the rate factor itself.
+    """
 
     rates: tuple[float, ...]
     powers: tuple[float, ...]
+    log_spaced: bool = True
 
     def standard_deviations(self) -> tuple[tuple[float, float], ...]:
         """Rows (rate factor, standard deviation of the residual), as `UNetConfig.residual_std` takes them."""
@@ -28,16 +35,35 @@ class RatePower:
 
     def weight(self, rate_factor: Tensor, *, exponent: float) -> Tensor:
         """(`REFERENCE_POWER` over the power at each rate factor) to the `exponent`: (N,) → (N,) float32."""
-        log_power = np.interp(np.log(rate_factor.cpu().numpy()), np.log(self.rates), np.log(self.powers))
+        places, knots = rate_factor.cpu().numpy(), np.asarray(self.rates)
+        if self.log_spaced:
+            places, knots = np.log(places), np.log(knots)
+        log_power = np.interp(places, knots, np.log(self.powers))
         return torch.from_numpy((REFERENCE_POWER / np.exp(log_power)) ** exponent).float().to(rate_factor.device)
 
 
-def measure_rate_power(batch: PairBatch) -> RatePower:
-    """Average the residual power of a batch of pairs over `KNOTS` equally filled groups of rate factors."""
+def measure_rate_power(batch: PairBatch, *, log_spaced: bool = True) -> RatePower:
+    """Average the residual power of a batch of pairs over at most `KNOTS` groups of rate factors, equally filled.
+
+    Args:
+        batch: many pairs, at rate factors all over the range.
+        log_spaced: whether rate factors are averaged, and later interpolated, as logarithms.
+    """
     order = batch.rate_factor.argsort()
-    residual = (batch.original.float() - batch.base_reconstruction.float()) / 127.5
-    power = residual.square().mean(dim=(1, 2, 3))[order]
+    power = torch.stack([*map(_residual_power, batch.original, batch.base_reconstruction)])[order]
     groups = [group for group in torch.arange(len(order)).tensor_split(KNOTS) if len(group)]
-    rates = [batch.rate_factor[order][group].log().mean().exp().item() for group in groups]
-    rates = [rate + 1e-6 * index for index, rate in enumerate(rates)]  # strictly rising, as interpolation needs
-    return RatePower(tuple(rates), tuple(max(power[group].mean().item(), 1e-8) for group in groups))
+    powers: dict[float, list[float]] = {}
+    for group in groups:
+        rate = _mean(batch.rate_factor[order][group], log_spaced=log_spaced)
+        # Groups of one rate factor share a row, as interpolation needs strictly rising ones, in float32, too.
+        powers.setdefault(float(f"{rate:.5g}"), []).append(max(power[group].mean().item(), 1e-8))
+    return RatePower(tuple(powers), tuple(sum(each) / len(each) for each in powers.values()), log_spaced)
+
+
+def _residual_power(original: Tensor, base_reconstruction: Tensor) -> Tensor:
+    """Mean squared residual of one uint8 pair, in [−1, 1] units; one by one, lest a batch in float32 fill memory."""
+    return ((original.float() - base_reconstruction.float()) / 127.5).square().mean()
+
+
+def _mean(rates: Tensor, *, log_spaced: bool) -> float:
+    return rates.log().mean().exp().item() if log_spaced else rates.mean().item()

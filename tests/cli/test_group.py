@@ -24,7 +24,7 @@ _COMMAND = (sys.executable, "-m", "dirac_enhance")
 
 COMMANDS = [
     *("enhance", "decode", "encode", "info", "compare", "contact-sheet"),
-    *("codecs", "networks", "train", "export"),
+    *("codecs", "networks", "make-pairs", "train", "export"),
 ]
 
 

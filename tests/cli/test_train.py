@@ -76,6 +76,91 @@ def test_export_chooses_the_sampling_defaults(photographs: Path, tmp_path: Path)
     assert (metadata.spacing, metadata.late_start, metadata.evaluations) == ("paper", 70, None)
 
 
+@pytest.fixture(scope="module")
+def pairs(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of ten stored pairs, five of each photograph."""
+    folder = tmp_path_factory.mktemp("pairs")
+    made = dirac_enhance(
+        "make-pairs", photographs, "--codec", "jpeg", "--codec-option", "subsampling=4:4:4", "-o", folder,
+        "--count", 10, "--crop-size", 64, "--rates", 10, 30,
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert f"index: {folder / 'index.csv'} (10 pairs made now)" in made.output
+    return folder / "index.csv"
+
+
+def test_stored_pairs_train_weights_that_enhance(photographs: Path, pairs: Path, tmp_path: Path) -> None:
+    options = ("--pairs", pairs, "--held-out", 0.5, "--limit-pairs", 3, "--keep-best", "gain")
+    trained = train(photographs, tmp_path, "--iterations", 3, *options)
+    assert trained.exit_code == 0, trained.output
+    history = load_checkpoint(tmp_path / "best.pt").history + load_checkpoint(tmp_path).history
+    assert {row["iteration"] for row in history} == {0, 3}
+    metadata = WeightsFile(tmp_path / "jpeg.safetensors").metadata()
+    assert metadata.network["rate_range"] == [1, 100]
+    assert metadata.training is not None
+    assert [row["pairs"] for row in metadata.training["data"].values()] == [3, 5]
+    assert metadata.training["pairs"]["symmetries"] == "flips-and-turns"
+    Image.open(photographs / "0.png").save(tmp_path / "photo.jpg", quality=10)
+    enhanced = dirac_enhance(tmp_path / "photo.jpg", "--weights", tmp_path / "jpeg.safetensors")
+    assert enhanced.exit_code == 0, enhanced.output
+
+
+def test_a_folder_exports_its_best_checkpoint(photographs: Path, pairs: Path, tmp_path: Path) -> None:
+    options = ("--pairs", pairs, "--held-out", 0.5, "--keep-best", "gain", "--learning-rate", 1e-9)
+    assert train(photographs, tmp_path, "--iterations", 1, *options).exit_code == 0
+    best = load_checkpoint(tmp_path / "best.pt").iteration
+    assert dirac_enhance("export", tmp_path, "-o", tmp_path).exit_code == 0
+    training = WeightsFile(tmp_path / "jpeg.safetensors").metadata().training
+    assert training is not None
+    assert training["iterations"] == best
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--validation", EMPTY), "leave it out and pass --held-out SHARE"),
+        (("--held-out", 1), "none left to train on"),
+        (("--rates", 40, 50), "0 pairs of 0 originals"),
+        (("--crop-size", 96), "pass a smaller --crop-size"),
+        (("--held-out", 0, "--keep-best", "gain"), "--held-out"),
+        (("--keep-best", "lpips"), "--validation-backbone"),
+        (("--data", EMPTY), ".png: cannot read the image"),
+        (("--pairs", EMPTY / "gone.csv"), "gone.csv' does not exist"),
+        (("--pairs", Path(__file__)), "lacks the columns"),
+        (("--codec-option", "subsampling=5"), "subsampling"),
+    ],
+)
+def test_bad_requests_about_stored_pairs_get_one_line(
+    photographs: Path, pairs: Path, tmp_path: Path, more: tuple[object, ...], said: str
+) -> None:
+    result = train(photographs, tmp_path, "--iterations", 1, "--pairs", pairs, *more)
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--count", 0), "0 is not in the range x>=1"),
+        (("--codec", "webp"), "jpeg"),
+        (("--crop-size", 2000), "no image of at least 2000 pixels"),
+        (("--rates", 0, 10), "rate factor 0 given"),
+        (("--jobs", 0), "0 is not in the range x>=1"),
+        (("--codec-option", "colour=5"), "unknown option 'colour'"),
+        (("-o", Path(__file__) / "pairs"), "Not a directory"),
+    ],
+)
+def test_bad_requests_for_pairs_get_one_line(
+    photographs: Path, tmp_path: Path, more: tuple[object, ...], said: str
+) -> None:
+    request = ("make-pairs", photographs, "--codec", "jpeg", "-o", tmp_path / "pairs", "--count", 2, "--crop-size", 32)
+    result = dirac_enhance(*request, *more)
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -145,9 +145,27 @@ def test_an_unknown_rate_factor_has_no_features() -> None:
 
 def test_interpolation_meets_its_rows_and_stays_level_beyond_them() -> None:
     rows = torch.tensor([[5.0, 0.128], [20.0, 0.064], [80.0, 0.016]]).log()
-    values = interpolate_log(torch.tensor([1.0, 5.0, 10.0, 80.0, 100.0, float("nan")]), rows)
+    values = interpolate_log(torch.tensor([1.0, 5.0, 10.0, 80.0, 100.0, float("nan")]).log(), rows)
     expected = torch.tensor([0.128, 0.128, (0.128 * 0.064) ** 0.5, 0.016, 0.016, (0.128 * 0.064 * 0.016) ** (1 / 3)])
     torch.testing.assert_close(values, expected)
+
+
+def test_a_scale_from_zero_is_interpolated_over_the_rate_factor_itself() -> None:
+    network = UNet(replace(LOCAL, residual_std=((0.0, 0.01), (20.0, 0.04)), residual_std_log_spaced=False))
+    rates = torch.tensor([0.0, 10.0, 20.0, 63.0, float("nan")])
+    _, scale = network._gains(torch.full((5,), 20), rates)
+    torch.testing.assert_close(scale.flatten(), torch.tensor([0.01, 0.02, 0.04, 0.04, 0.02]))
+
+
+def test_a_rate_factor_of_zero_takes_the_first_row_of_a_log_spaced_scale() -> None:
+    _, scale = UNet(LOCAL)._gains(torch.full((2,), 20), torch.tensor([0.0, 5.0]))
+    assert scale[0].item() == scale[1].item() == pytest.approx(0.13)
+
+
+def test_networks_described_before_scales_could_be_linear_keep_theirs() -> None:
+    older = {key: value for key, value in LOCAL.to_dict().items() if key != "residual_std_log_spaced"}
+    _, scale = UNet(UNetConfig.from_dict(older))._gains(torch.tensor([20]), torch.tensor([(5 * 95) ** 0.5]))
+    assert scale.item() == pytest.approx((0.13 * 0.02) ** 0.5)
 
 
 def test_bfloat16_changes_the_prediction_by_less_than_a_level() -> None:
@@ -173,6 +191,9 @@ def test_a_config_survives_json(config: UNetConfig) -> None:
         ({"normalisation": "batch"}, "batch"),
         ({"skips": "multiply"}, "multiply"),
         ({"windows": 8}, "unknown settings: windows"),
+        ({"residual_std": [[0.0, 0.1], [9.0, 0.1]]}, "positive"),
+        ({"residual_std": [[5.0, 0.0]]}, "positive"),
+        ({"residual_std": [[5.0]]}, "incomplete"),
     ],
 )
 def test_a_config_that_is_no_network_is_refused(change: dict[str, object], said: str) -> None:

@@ -11,8 +11,16 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from typing_extensions import Self
 
-from dirac_enhance import BaseReconstruction, CodecOption, OptionValue, RateRange, check_options
+from dirac_enhance import (
+    BaseReconstruction,
+    CodecOption,
+    InvalidBitstreamError,
+    OptionValue,
+    RateRange,
+    check_options,
+)
 
 SIDE = 96
 
@@ -58,6 +66,59 @@ class SteppedCodec:
         levels, height, width = data[3], int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big")
         stepped = torch.frombuffer(bytearray(data[8:]), dtype=torch.uint8).view(3, height, width)
         return BaseReconstruction((stepped.float() + 0.5) / levels, coded_bytes=len(data), rate_factor=float(levels))
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisedReader:
+    """Decodes what `QuantisingCodec` writes, and no more."""
+
+    reports_rate: bool = True
+
+    id = "quantised"
+    file_suffixes = (".qnt",)
+    options = ()
+
+    def with_options(self, **values: OptionValue) -> Self:
+        check_options(self.options, values)
+        return self
+
+    def detect(self, header: bytes) -> bool:
+        return header.startswith(b"QNT")
+
+    def decode(self, data: bytes) -> BaseReconstruction:
+        if len(data) < 8:
+            raise InvalidBitstreamError(f"{len(data)} bytes; expected a header of 8")
+        qp, height, width = data[3], int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big")
+        steps = torch.frombuffer(bytearray(data[8:]), dtype=torch.uint8).view(3, height, width)
+        pixels = (steps.float() * step_size(qp)).clamp(0, 1)
+        return BaseReconstruction(pixels, coded_bytes=len(data), rate_factor=float(qp) if self.reports_rate else None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisingCodec(QuantisedReader):
+    """Rounds samples to multiples of a step that doubles every six QP, as video codecs count: lower is better."""
+
+    rate_range = RateRange(0, 63, integer=True, log_spaced=False, higher_is_better=False, usual=(22, 45))
+
+    def encode(self, pixels: Tensor, *, rate_factor: float) -> bytes:
+        qp = int(self.rate_range.check(rate_factor))
+        size = b"".join(side.to_bytes(2, "big") for side in pixels.shape[1:])
+        return b"QNT" + bytes([qp]) + size + (pixels / step_size(qp)).round().byte().numpy().tobytes()
+
+
+def step_size(qp: int) -> float:
+    """Quantiser step for samples in [0, 1], at least one of 8 bits."""
+    return max(float(2 ** ((qp - 45) / 6) / 4), 1 / 255)
+
+
+@pytest.fixture
+def qp_codec() -> QuantisingCodec:
+    return QuantisingCodec()
+
+
+@pytest.fixture
+def qp_reader() -> QuantisedReader:
+    return QuantisedReader()
 
 
 @pytest.fixture

@@ -22,16 +22,16 @@ from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training import loop
-from dirac_enhance.training.checkpoint import load_checkpoint, save_checkpoint
+from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
 from dirac_enhance.training.pairs import PairMaker, PairRecipe
 from dirac_enhance.training.processes import ProcessGroup
 from dirac_enhance.training.settings import TrainingSettings
-from dirac_enhance.training.weighting import RatePower
+from dirac_enhance.training.weighting import RatePower, measure_rate_power
 
 if TYPE_CHECKING:
-    from tests.training.conftest import SteppedCodec
+    from tests.training.conftest import QuantisingCodec, SteppedCodec
 
 SETTINGS = TrainingSettings(
     batch_size=4,
@@ -80,7 +80,7 @@ def test_training_lowers_the_squared_error(run: TrainingRun) -> None:
         report=lines.append,
     )
     checkpoint = load_checkpoint(longer.start())
-    network, batch = UNet(NETWORKS["tiny"]), run.maker.draw_batch(np.random.default_rng(99), 32)
+    network, batch = UNet(NETWORKS["tiny"]), run.pairs.draw_batch(np.random.default_rng(99), 32)
     base = batch.base_reconstruction.float() / 127.5 - 1
     residual = batch.original.float() / 127.5 - 1 - base
     timestep, noise = torch.full((32,), 990), torch.randn(base.shape, generator=torch.Generator().manual_seed(0))
@@ -208,6 +208,66 @@ def test_the_perceptual_term_changes_what_is_learned(run: TrainingRun, tmp_path:
 def test_the_perceptual_term_needs_its_metric(run: TrainingRun) -> None:
     with pytest.raises(TrainingError, match="--lpips-backbone"):
         replace(run, settings=replace(SETTINGS, lpips_weight=0.1))
+
+
+def test_the_best_validation_is_exported_and_a_resumed_training_must_beat_it(run: TrainingRun) -> None:
+    gains = iter([0.1, 0.5, 0.3, 0.4, 0.6])
+
+    def validate(_: UNet) -> dict[str, float]:
+        return {"gain1@10": next(gains)}
+
+    run = replace(run, validate=validate, settings=replace(SETTINGS, keep_best="gain"))
+    path = run.start()
+    assert path.name == "best.pt"
+    assert load_checkpoint(path).history == [{"iteration": 0, "gain1@10": 0.1}, {"iteration": 6, "gain1@10": 0.5}]
+    last = load_checkpoint(run.folder)
+    assert (load_checkpoint(path).iteration, last.iteration, len(last.history)) == (6, 12, 3)
+    assert find_checkpoint(run.folder) == path
+    longer = replace(run, settings=replace(run.settings, iterations=18)).resume()
+    assert load_checkpoint(longer).iteration == 6
+    longest = replace(run, settings=replace(run.settings, iterations=24)).resume()
+    assert load_checkpoint(longest).iteration == 24
+
+
+def test_weights_that_training_does_not_improve_stay_the_best(run: TrainingRun) -> None:
+    gains = iter([0.5, 0.1, 0.2])
+    settings = replace(SETTINGS, keep_best="gain")
+    path = replace(run, validate=lambda _: {"gain1@10": next(gains)}, settings=settings).start()
+    assert load_checkpoint(path).iteration == 0
+
+
+def test_the_best_is_not_known_without_validation(run: TrainingRun) -> None:
+    with pytest.raises(TrainingError, match="--held-out"):
+        replace(run, settings=replace(SETTINGS, keep_best="gain"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_in_one_line_and_the_old_checkpoint_stays(run: TrainingRun) -> None:
+    path = run.start()
+    (run.folder / "checkpoint.partial").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"cannot write the checkpoint '.*': No space left on device; make room"):
+        run.resume()
+    assert load_checkpoint(path).iteration == 12
+    assert not (run.folder / "checkpoint.partial").exists()
+
+
+def test_weights_of_a_codec_with_other_rate_factors_can_be_trained_on(
+    photographs: Path, qp_codec: QuantisingCodec, run: TrainingRun, tmp_path: Path
+) -> None:
+    jpeg = replace(
+        NETWORKS["tiny"], residual_std=((6.7, 0.13), (86.0, 0.05)), rate_range=(1, 100), rate_log_spaced=True
+    )
+    qp = replace(
+        NETWORKS["tiny"], residual_std=((0.0, 0.01), (45.0, 0.06)), residual_std_log_spaced=False, rate_range=(0, 63)
+    )
+    initial = {name: tensor.half() for name, tensor in UNet(jpeg).state_dict().items()}
+    maker = PairMaker(load_pool(photographs, smallest_side=48), qp_codec, replace(RECIPE, rate_bounds=(0, 45)))
+    power = measure_rate_power(maker.draw_batch(np.random.default_rng(0), 64), log_spaced=False)
+    trained = replace(run, pairs=maker, network=qp, rate_power=power, folder=tmp_path).start(initial=initial)
+    checkpoint = load_checkpoint(trained)
+    assert checkpoint.network["rate_range"] == (0, 63)
+    assert all(bool(tensor.isfinite().all()) for tensor in checkpoint.weights.values())
+    assert not tensors_equal(checkpoint.weights, initial)
 
 
 def test_a_damaged_checkpoint_is_refused(run: TrainingRun) -> None:

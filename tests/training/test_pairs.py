@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from dirac_enhance.training.batches import pair_batches
 from dirac_enhance.training.images import load_pool
-from dirac_enhance.training.pairs import PairMaker, PairRecipe, pair_batches
+from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
 
 if TYPE_CHECKING:
-    from tests.training.conftest import SteppedCodec
+    from tests.training.conftest import QuantisingCodec, SteppedCodec
 
 PLAIN = PairRecipe(
     crop_size=32, rate_bounds=(4, 32), varied_options=0, recompressed=0, shifted=0, rate_hidden=0, gray=0
@@ -48,6 +49,14 @@ def test_rate_factors_are_half_log_uniform_half_uniform(maker: PairMaker) -> Non
     middle = (4 * 32) ** 0.5
     expected = (0.5 + (middle - 4) / (32 - 4)) / 2
     assert (rates < middle).float().mean().item() == pytest.approx(expected, abs=0.05)
+
+
+def test_rate_factors_that_are_not_log_spaced_are_uniform_even_from_zero(qp_codec: QuantisingCodec) -> None:
+    generator = np.random.default_rng(1)
+    rates = [draw_rate_factor(generator, qp_codec.rate_range, bounds=(0, 40)) for _ in range(1500)]
+    assert (min(rates), max(rates)) == (0, 40)
+    assert np.mean(rates) == pytest.approx(20, abs=1)
+    assert np.mean([rate < 10 for rate in rates]) == pytest.approx(0.25, abs=0.05)
 
 
 def test_a_hidden_rate_factor_is_known_to_the_loss_only(maker: PairMaker) -> None:
@@ -85,6 +94,20 @@ def test_a_rate_factor_is_not_told_where_an_earlier_coding_was_worse(maker: Pair
     assert 0.5 < ratio[told].mean() / ratio[~told].mean() < 2
 
 
+def test_where_lower_is_better_the_worse_of_two_codings_is_the_higher(
+    photographs: Path, qp_codec: QuantisingCodec
+) -> None:
+    recipe = replace(PLAIN, recompressed=1, rate_bounds=(22, 45))
+    batch = PairMaker(load_pool(photographs, smallest_side=48), qp_codec, recipe).draw_batch(
+        np.random.default_rng(0), 60
+    )
+    told = batch.known_rate_factor.isfinite()
+    assert 0.3 < told.float().mean() < 0.7
+    assert torch.equal(batch.known_rate_factor[told], batch.rate_factor[told])
+    assert batch.rate_factor[~told].mean() > batch.rate_factor[told].mean() - 5
+    assert batch.rate_factor.mean() > 35  # of two uniform draws from 22 … 45, the larger
+
+
 def test_options_declared_for_it_are_varied(maker: PairMaker) -> None:
     coarse = replace(PLAIN, varied_options=1, rate_bounds=(4, 4.4))
     batch = replace(maker, recipe=coarse).draw_batch(np.random.default_rng(0), 40)
@@ -112,6 +135,25 @@ def test_measured_power_falls_as_the_rate_rises_and_weighs_against_it(maker: Pai
     low, high = power.weight(torch.tensor([4.0, 32.0]), exponent=1)
     assert high > 8 * low
     assert power.standard_deviations()[0] == (power.rates[0], power.powers[0] ** 0.5)
+
+
+def test_power_is_measured_and_interpolated_over_rate_factors_from_zero(
+    photographs: Path, qp_codec: QuantisingCodec
+) -> None:
+    maker = PairMaker(load_pool(photographs, smallest_side=48), qp_codec, replace(PLAIN, rate_bounds=(0, 45)))
+    power = measure_rate_power(maker.draw_batch(np.random.default_rng(0), 400), log_spaced=False)
+    assert power.powers[-1] > 8 * power.powers[0]
+    weights = power.weight(torch.tensor([0.0, 22.0, 45.0, 63.0]), exponent=1)
+    assert weights.isfinite().all()
+    assert weights[0] >= weights[1] > weights[2] == weights[3]
+
+
+def test_power_at_a_single_rate_factor_has_a_single_row(maker: PairMaker) -> None:
+    batch = maker.draw_batch(np.random.default_rng(0), 24)
+    power = measure_rate_power(replace(batch, rate_factor=torch.full((24,), 37.0)))
+    assert len(power.rates) == len(power.powers) == 1
+    one, other = power.weight(torch.tensor([22.0, 37.0]), exponent=1)
+    assert one == other
 
 
 def test_the_reference_power_weighs_one() -> None:

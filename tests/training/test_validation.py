@@ -13,7 +13,7 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.networks.unet import UNet
-from dirac_enhance.training.validation import load_validation
+from dirac_enhance.training.validation import load_validation, score
 
 if TYPE_CHECKING:
     from tests.training.conftest import SteppedCodec
@@ -36,12 +36,18 @@ def test_a_network_that_changes_nothing_gains_nothing(photographs: Path, codec: 
     assert row["lpips@4"] == row["lpips100@4"] > row["lpips@32"] == row["lpips100@32"] > 0
 
 
+def test_the_score_is_the_mean_gain_or_the_mean_ratio_of_lpips() -> None:
+    row = {"iteration": 3, "gain1@5": 0.2, "gain1@20": 0.4, "gain100@5": 9.0, "lpips@5": 0.4, "lpips100@5": 0.2}
+    assert score(row, by="gain") == pytest.approx(0.3)
+    assert score(row, by="lpips") == pytest.approx(-0.5)
+
+
 def test_pictures_are_spread_evenly_and_cut_to_whole_strides(tmp_path: Path, codec: SteppedCodec) -> None:
     for index in range(6):
         Image.new("RGB", (300 + index, 70), (index, 0, 0)).save(tmp_path / f"{index}.png")
     validation = load_validation(tmp_path, codec=codec, rate_factors=(4,), lpips=None, limit=3)
-    assert [tuple(original.shape) for original in validation.originals] == [(3, 64, 256)] * 3
-    assert [round(255 * float(original[0, 0, 0])) for original in validation.originals] == [0, 2, 4]
+    assert [tuple(original.shape) for original, _ in validation.examples[4]] == [(3, 64, 256)] * 3
+    assert [round(255 * float(original[0, 0, 0])) for original, _ in validation.examples[4]] == [0, 2, 4]
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, codec: SteppedCodec) -> None:

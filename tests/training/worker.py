@@ -14,9 +14,10 @@ from conftest import SteppedCodec  # type: ignore[import-not-found] # beside thi
 
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.training import loop
+from dirac_enhance.training.batches import PairBatch
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.loop import TrainingRun
-from dirac_enhance.training.pairs import PairBatch, PairMaker, PairRecipe
+from dirac_enhance.training.pairs import PairMaker, PairRecipe
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.weighting import RatePower
 
