@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "image": "atomic codec errors exif image_formats",
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks tiling weights window",
-    "pipeline": "codec enhancer errors host image",
+    "pipeline": "codec contract enhancer errors host image",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
