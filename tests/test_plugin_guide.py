@@ -12,10 +12,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from code_blocks import code_blocks, command_lines, text_of
 from dirac_enhance import host, load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance_jpeg import JpegCodec
-from tests.code_blocks import code_blocks, command_lines, text_of
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "plugins" / "README.md"

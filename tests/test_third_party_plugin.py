@@ -14,8 +14,8 @@ import numpy
 import pytest
 from PIL import Image
 
+from code_blocks import text_of
 from dirac_enhance import WeightsFile
-from tests.code_blocks import text_of
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "plugins" / "README.md"

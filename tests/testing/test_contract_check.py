@@ -25,7 +25,7 @@ from dirac_enhance import (
 )
 from dirac_enhance.testing import assert_codec_contract
 from dirac_enhance_jpeg import JpegCodec
-from tests.testing.plain_codec import HEADER, PlainCodec
+from plain_codec import HEADER, PlainCodec
 
 SIDE = 12
 PICTURE = torch.linspace(0, 1, 3 * SIDE * SIDE).view(3, SIDE, SIDE)
