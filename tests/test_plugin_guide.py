@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import click
@@ -49,7 +49,7 @@ def test_the_command_of_the_guide_works(tmp_path: Path, monkeypatch: pytest.Monk
     ((name, value),) = re.findall(r'^(\w+) = "(\w+)"$', text_of(GUIDE, COMMAND[0]), re.MULTILINE)
     (tmp_path / COMMAND[1]).write_text(text_of(GUIDE, COMMAND[1]), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    found = [*host.entry_points(group="dirac_enhance"), EntryPoint(name, value, "dirac_enhance")]
+    found = [*entry_points(group="dirac_enhance"), EntryPoint(name, value, "dirac_enhance")]
     monkeypatch.setattr(host, "entry_points", lambda *, group: found)
     data = JpegCodec().encode(torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0)), rate_factor=50)
     (tmp_path / "photo.jpg").write_bytes(data)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from dirac_enhance import (
     BaseReconstruction,
@@ -36,7 +37,7 @@ class PlainCodec:
     options = (CodecOption("dither", str, "none", "kind of dither", ("none", "blue")),)
     rate_range = RateRange(2, 64, integer=True, log_spaced=True, higher_is_better=True, usual=(4, 32))
 
-    def with_options(self, **values: OptionValue) -> PlainCodec:
+    def with_options(self, **values: OptionValue) -> Self:
         checked: dict[str, Any] = check_options(self.options, values)
         return replace(self, **checked)
 

@@ -88,7 +88,10 @@ def decodes_to(**changes: object) -> Mapping[str, Method]:
 
     def decode(self: PlainCodec, data: bytes) -> BaseReconstruction:
         base = PlainCodec.decode(self, data)
-        return replace(base, **{name: value(base) if callable(value) else value for name, value in changes.items()})
+        values: dict[str, Any] = {
+            name: change(base) if callable(change) else change for name, change in changes.items()
+        }
+        return replace(base, **values)
 
     return {"decode": decode}
 
