@@ -163,6 +163,10 @@ BROKEN: dict[str, tuple[Mapping[str, object], str]] = {
         r"with_options\(dither='blue'\): expected it to succeed, got ValueError: blue\?",
     ),
     "returns no codec": ({"with_options": lambda self, **values: None}, r"with_options\(\): .* id 'plain', got None"),
+    "returns no codec for a choice": (
+        {"with_options": lambda self, **values: None if "blue" in values.values() else _PLAIN.with_options(**values)},
+        r"with_options\(dither='blue'\): expected a codec, got None",
+    ),
     # detection
     "false negative": (
         {"detect": lambda self, header: len(header) > HEADER and header[3] == 99},
@@ -209,6 +213,19 @@ BROKEN: dict[str, tuple[Mapping[str, object], str]] = {
     "other metadata each time": (
         decodes_to(metadata=lambda base: ImageMetadata(dpi=(next(_COUNTER), 72))),
         "decode of the sample, again: expected the same metadata",
+    ),
+    "other alpha each time": (
+        decodes_to(alpha=lambda base: torch.full(base.pixels.shape[1:], next(_COUNTER) / 1e6)),
+        "decode of the sample, again: expected the same alpha",
+    ),
+    "other rate factor each time": (
+        decodes_to(rate_factor=lambda base: 2.0 + next(_COUNTER) % 2),
+        "decode of the sample, again: expected the same rate factor",
+    ),
+    "another decoder behind its options": (
+        {"with_options": lambda self, **values: PlainCodec().with_options(**values)}
+        | decodes_to(pixels=lambda base: 1 - base.pixels),
+        r"decode of the sample by with_options\(\): expected the same pixels, got others",
     ),
     "projection of another shape": (
         decodes_to(consistency=SimpleNamespace(project=lambda pixels, window: pixels[:1])),
