@@ -113,11 +113,15 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
 
 
 def _rate_bounds(plan: TrainingPlan, rates: RateRange) -> tuple[float, float]:
-    if plan.rate_bounds is None:
-        return rates.bounds
-    low, high = (rates.check(rate) for rate in plan.rate_bounds)
+    low, high = plan.rate_bounds or rates.bounds
+    for rate in (low, high):
+        rates.check(rate)
     if low >= high:
         raise TrainingError(f"rate factors from {low:g} to {high:g}; expected the smaller one first")
+    if low <= 0:
+        raise TrainingError(
+            f"rate factors from {low:g} to {high:g}; training spaces them by ratio, so pass --rates from above 0"
+        )
     return low, high
 
 
