@@ -223,8 +223,10 @@ BROKEN: dict[str, tuple[Mapping[str, object], str]] = {
         "decode of the sample, again: expected the same rate factor",
     ),
     "another decoder behind its options": (
-        {"with_options": lambda self, **values: PlainCodec().with_options(**values)}
-        | decodes_to(pixels=lambda base: 1 - base.pixels),
+        {
+            "with_options": lambda self, **values: PlainCodec().with_options(**values),
+            **decodes_to(pixels=lambda base: 1 - base.pixels),
+        },
         r"decode of the sample by with_options\(\): expected the same pixels, got others",
     ),
     "projection of another shape": (
