@@ -1,15 +1,29 @@
-"""check_codec: whether an object that a plugin registers has what a codec must have."""
+"""The checks behind the contract: what a codec must be when registered, and what it must have decoded."""
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 
-from dirac_enhance.codec import CodecOption, RateRange
+from dirac_enhance.codec import BaseReconstruction, CodecOption, ImageMetadata, RateRange
 from dirac_enhance.errors import PluginError
 
 _ATTRIBUTES = ("id", "file_suffixes", "options")
 _METHODS = ("with_options", "detect", "decode")
 _ENCODER = ("rate_range", "encode")
+_SIGNATURES = {
+    "with_options": "with_options(self, **values)",
+    "detect": "detect(self, header)",
+    "decode": "decode(self, data)",
+    "encode": "encode(self, pixels, *, rate_factor)",
+}
+_SAMPLE_CALLS: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
+    "with_options": ((), {"any_option": 1}),
+    "detect": ((b"",), {}),
+    "decode": ((b"",), {}),
+    "encode": ((None,), {"rate_factor": 1.0}),
+}
 _ID = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _SUFFIX = re.compile(r"\.[^./\\\s]+")
 _RESERVED_IDS = ("auto",)
@@ -37,11 +51,24 @@ def _check_members(codec: object) -> None:
         missing += [name for name in _ENCODER if name not in encoder]
     if missing:
         raise PluginError(f"the codec {kind} lacks {', '.join(missing)}; see dirac_enhance.Codec for the contract")
-    for name in _METHODS if not encoder else (*_METHODS, "encode"):
-        if not callable(getattr(codec, name)):
-            raise PluginError(f"{kind}.{name} must be a method")
     if encoder and not isinstance(getattr(codec, "rate_range"), RateRange):  # noqa: B009
         raise PluginError(f"{kind}.rate_range must be a RateRange")
+    for name in _METHODS if not encoder else (*_METHODS, "encode"):
+        _check_signature(getattr(codec, name), name, kind=kind)
+
+
+def _check_signature(method: object, name: str, *, kind: str) -> None:
+    if not callable(method):
+        raise PluginError(f"{kind}.{name} must be a method")
+    try:
+        signature = inspect.signature(method)
+    except ValueError:  # of a compiled extension that does not tell
+        return
+    arguments, keywords = _SAMPLE_CALLS[name]
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as cause:
+        raise PluginError(f"{kind}.{name}{signature} cannot be called; expected {_SIGNATURES[name]}") from cause
 
 
 def _check_id(codec_id: object) -> None:
@@ -65,3 +92,34 @@ def _check_options(options: object) -> None:
     names = [option.keyword for option in options]
     if len(set(names)) < len(names):
         raise PluginError(f"codec options {', '.join(names)}; expected each name once")
+
+
+def find_fault(base: object) -> str | None:
+    """Say in one line what is wrong with a decoder's result beyond what `BaseReconstruction` itself checks.
+
+    Returns:
+        "it decoded to …, expected …", or None if nothing is wrong.
+    """
+    if not isinstance(base, BaseReconstruction):
+        return f"it decoded to {type(base).__name__}, expected BaseReconstruction"
+    for name, plane in (("pixels", base.pixels), ("alpha", base.alpha)):
+        if plane is None:
+            continue
+        if not plane.is_floating_point():
+            return f"it decoded to {name} of type {plane.dtype}, expected float32"
+        lowest, highest = (float(bound) for bound in plane.aminmax())
+        if not (lowest >= 0 and highest <= 1):  # false for NaN, too
+            return f"it decoded to {name} from {lowest:g} to {highest:g}, expected 0 to 1"
+    return _find_fault_beside_pixels(base)
+
+
+def _find_fault_beside_pixels(base: BaseReconstruction) -> str | None:
+    rate: object = base.rate_factor
+    if rate is not None and not (isinstance(rate, (int, float)) and math.isfinite(rate)):
+        return f"it decoded to rate factor {rate!r}, expected a finite number or None"
+    metadata: object = base.metadata
+    if not isinstance(metadata, ImageMetadata):
+        return f"it decoded to metadata of type {type(metadata).__name__}, expected ImageMetadata"
+    if metadata.orientation not in range(1, 9):
+        return f"it decoded to EXIF orientation {metadata.orientation!r}, expected 1 to 8"
+    return None

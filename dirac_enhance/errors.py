@@ -77,3 +77,7 @@ class DiracWarning(UserWarning):
 
 class WeightsMismatchWarning(DiracWarning):
     """Enhancer weights trained for another codec than the one in use."""
+
+
+class PluginWarning(DiracWarning):
+    """A plugin that failed at something the others can do without it."""

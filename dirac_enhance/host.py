@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ import pluggy
 
 from dirac_enhance import hookspecs
 from dirac_enhance.contract import check_codec
-from dirac_enhance.errors import DuplicateCodecError, PluginError, UnknownCodecError
+from dirac_enhance.errors import DuplicateCodecError, PluginError, PluginWarning, UnknownCodecError
 from dirac_enhance.weights import WeightsFile
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
 
 _OWN_DISTRIBUTION = "dirac-enhance"
+_WHATEVER_A_PLUGIN_RAISES = (Exception, SystemExit)
+"""It stays that plugin's own failure; libraries that were written for scripts call `sys.exit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class PluginFailure:
 
     distribution: str
     version: str
-    exception: Exception
+    exception: BaseException
 
     @property
     def reason(self) -> str:
@@ -91,7 +94,7 @@ class CodecHost:
         raise UnknownCodecError(f"unknown codec '{codec_id}'{meant} {self._known()}")
 
     def codec_for(self, header: bytes, suffix: str) -> RegisteredCodec:
-        """Return the codec of a file.
+        """Return the codec of a file; one that fails to look at it is left out with a `PluginWarning`.
 
         Args:
             header: the file's first 4096 bytes.
@@ -100,7 +103,7 @@ class CodecHost:
         Raises:
             UnknownCodecError: if no codec detects the header, or several do and the suffix does not decide.
         """
-        found = {id_: entry for id_, entry in self.codecs.items() if _detects(entry.codec, header)}
+        found = {id_: entry for id_, entry in self.codecs.items() if _detects(entry, header)}
         if len(found) > 1:
             by_suffix = {id_: entry for id_, entry in found.items() if suffix.lower() in entry.codec.file_suffixes}
             found = by_suffix or found
@@ -124,7 +127,7 @@ class CodecHost:
             try:
                 _call_alone(self._manager, "register_commands", name, group=staged)
                 _check_new(staged.commands, group.commands)
-            except Exception as exception:  # noqa: BLE001 - whatever a plugin raises stays its own failure
+            except _WHATEVER_A_PLUGIN_RAISES as exception:
                 failures[name] = _failure(entry_point, exception)
             else:
                 for command_name, command in staged.commands.items():
@@ -152,7 +155,7 @@ def load_host() -> CodecHost:
         try:
             _load_plugin(manager, name, entry_point)
             codecs |= _collect_codecs(manager, name, entry_point, taken=codecs)
-        except Exception as exception:  # noqa: BLE001 - whatever a plugin raises stays its own failure
+        except _WHATEVER_A_PLUGIN_RAISES as exception:
             if manager.has_plugin(name):
                 manager.unregister(name=name)
             failures[name] = _failure(entry_point, exception)
@@ -226,10 +229,17 @@ def _check_new(commands: Mapping[str, click.Command], taken: Mapping[str, click.
         raise PluginError(f"the command '{clashes[0]}' is already there; give the plugin's another name")
 
 
-def _detects(codec: Codec, header: bytes) -> bool:
+def _detects(registered: RegisteredCodec, header: bytes) -> bool:
     try:
-        return bool(codec.detect(header))
-    except Exception:  # noqa: BLE001 - a codec that cannot tell must not stop the others
+        return bool(registered.codec.detect(header))
+    except _WHATEVER_A_PLUGIN_RAISES as exception:
+        failure = PluginFailure(registered.distribution, registered.version, exception)
+        warnings.warn(
+            f"codec '{registered.codec.id}' from {failure.distribution} {failure.version} failed to look at a file and"
+            f" is left out: {failure.reason}; tell the plugin's authors",
+            PluginWarning,
+            stacklevel=3,
+        )
         return False
 
 
@@ -238,6 +248,6 @@ def _origin(entry_point: EntryPoint) -> tuple[str, str]:
     return ("unknown", "unknown") if distribution is None else (distribution.name, distribution.version)
 
 
-def _failure(entry_point: EntryPoint, exception: Exception) -> PluginFailure:
+def _failure(entry_point: EntryPoint, exception: BaseException) -> PluginFailure:
     distribution, version = _origin(entry_point)
     return PluginFailure(distribution, version, exception)

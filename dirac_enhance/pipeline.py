@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypedDict
 
 from dirac_enhance.codec import HEADER_BYTES, BaseReconstruction
+from dirac_enhance.contract import find_fault
 from dirac_enhance.errors import (
     CodecOptionError,
     DiracError,
@@ -236,22 +237,9 @@ def _decode(content: bytes, codec: RegisteredCodec, *, path: Path) -> BaseRecons
         raise
     except MemoryError as cause:
         raise InvalidImageError(f"'{path}': not enough memory to decode it") from cause
-    except Exception as cause:
+    except (Exception, SystemExit) as cause:
         raise PluginError(f"{plugin} failed: {type(cause).__name__}: {cause}; tell the plugin's authors") from cause
-    fault = _find_fault(base)
+    fault = find_fault(base)
     if fault:
         raise PluginError(f"{plugin} broke its contract: {fault}; tell the plugin's authors")
     return base
-
-
-def _find_fault(base: object) -> str | None:
-    """Say what is wrong with a decoder's result that `BaseReconstruction` itself does not check."""
-    if not isinstance(base, BaseReconstruction):
-        return f"it decoded to {type(base).__name__}, expected BaseReconstruction"
-    for name, plane in (("pixels", base.pixels), ("alpha", base.alpha)):
-        if plane is None:
-            continue
-        lowest, highest = (float(bound) for bound in plane.aminmax())
-        if not (lowest >= 0 and highest <= 1):  # false for NaN, too
-            return f"it decoded to {name} from {lowest:g} to {highest:g}, expected 0 to 1"
-    return None

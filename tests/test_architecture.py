@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "image": "atomic codec errors exif image_formats",
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks tiling weights window",
-    "pipeline": "codec enhancer errors host image",
+    "pipeline": "codec contract enhancer errors host image",
     "picture": "colour_profile errors host image pipeline",
     "rate_search": "codec errors",
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import dirac_enhance
+import dirac_enhance.testing
 from dirac_enhance import hookspecs, load_host
 from dirac_enhance.cli.group import build_group
 
@@ -19,6 +20,7 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("*.md")
     if path.is_file()
 )
+PUBLIC = [*dirac_enhance.__all__, *dirac_enhance.testing.__all__]
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, f"{hookspecs.ENTRY_POINT_GROUP}_spec")]
 COMMANDS = list(build_group(load_host()).commands)
 
@@ -27,7 +29,7 @@ def guides() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in GUIDES)
 
 
-@pytest.mark.parametrize("name", dirac_enhance.__all__)
+@pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_is_in_a_guide(name: str) -> None:
     assert re.search(rf"\b{name}\b", guides())
 
@@ -42,7 +44,8 @@ def test_a_hook_is_in_a_guide(hook: str) -> None:
     assert re.search(rf"\b{hook}\b", guides())
 
 
-def test_there_are_hooks_and_commands_to_look_for() -> None:
+def test_there_are_names_hooks_and_commands_to_look_for() -> None:
+    assert {"Codec", "load_host", "assert_codec_contract"} <= set(PUBLIC)
     assert {"register_codecs", "register_commands"} <= set(HOOKS)
     assert {"enhance", "codecs", "networks"} <= set(COMMANDS)
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from dirac_enhance import DuplicateCodecError, PluginError, UnknownCodecError, host, load_host
+from dirac_enhance import DuplicateCodecError, PluginError, PluginWarning, UnknownCodecError, host, load_host
 
 CODEC = """
 from dirac_enhance import check_options, hookimpl
@@ -90,6 +90,8 @@ def test_each_call_makes_a_host_of_its_own(install: Install) -> None:
         pytest.param("syntax error", "SyntaxError", id="syntax"),
         pytest.param(REGISTERS + "raise ValueError('no\\n luck')", "ValueError: no luck", id="hook raises"),
         pytest.param(REGISTERS + "raise ValueError", "ValueError", id="no message"),
+        pytest.param("import sys; sys.exit(3)", "SystemExit: 3", id="import exits"),
+        pytest.param(REGISTERS + "raise SystemExit('no binary')", "SystemExit: no binary", id="hook exits"),
         pytest.param("@hookimpl\ndef register_codec(register): ...", "unknown hook 'register_codec'", id="misspelled"),
         pytest.param("@hookimpl\ndef register_codecs(registry): ...", "{'registry'} are declared", id="argument"),
         pytest.param("def register_codecs(register): ...", "implements no hook; mark register_codecs", id="unmarked"),
@@ -100,6 +102,16 @@ def test_each_call_makes_a_host_of_its_own(install: Install) -> None:
         pytest.param(REGISTERS + "register(FakeCodec(None))", "codec id None", id="id of another type"),
         pytest.param(REGISTERS + "register(FakeCodec('b'), weights='b.bin')", "expected a WeightsFile", id="weights"),
         pytest.param("FakeCodec.decode = 3" + REGISTERS + "register(FakeCodec('b'))", "must be a method", id="method"),
+        pytest.param(
+            "FakeCodec.decode = lambda self: None" + REGISTERS + "register(FakeCodec('b'))",
+            "FakeCodec.decode() cannot be called; expected decode(self, data)",
+            id="signature",
+        ),
+        pytest.param(
+            "FakeCodec.with_options = lambda self, *, speed=1: self" + REGISTERS + "register(FakeCodec('b'))",
+            "expected with_options(self, **values)",
+            id="signature of options",
+        ),
         pytest.param(
             "FakeCodec.encode = print" + REGISTERS + "register(FakeCodec('b'))", "lacks rate_range", id="half"
         ),
@@ -222,11 +234,13 @@ def test_an_empty_file_is_called_empty(install: Install) -> None:
         load_host().codec_for(b"", ".fake")
 
 
-def test_a_codec_whose_detection_raises_detects_nothing(install: Install) -> None:
-    install("one", "FakeCodec.detect = lambda self, header: 1 / 0" + REGISTERS + "register(FakeCodec('ant'))")
+@pytest.mark.parametrize(("fault", "reason"), [("1 / 0", "ZeroDivisionError: .*"), ("exit(4)", "SystemExit: 4")])
+def test_a_codec_whose_detection_raises_is_left_out_with_a_warning(install: Install, fault: str, reason: str) -> None:
+    install("one", f"FakeCodec.detect = lambda self, header: {fault}" + REGISTERS + "register(FakeCodec('ant'))")
     install("two", REGISTERS + "register(FakeCodec('bee'))")
 
-    assert load_host().codec_for(b"FAKE", ".fake").codec.id == "bee"
+    with pytest.warns(PluginWarning, match=rf"codec 'ant' from dist-one 1\.5 failed to look at a file.*: {reason};"):
+        assert load_host().codec_for(b"FAKE", ".fake").codec.id == "bee"
 
 
 def test_plugins_add_commands(install: Install) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from dirac_enhance.errors import DiracError, DiracWarning
+from dirac_enhance.errors import DiracError, DiracWarning, PluginWarning
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 + SIGINT."""
@@ -34,9 +34,16 @@ def report(error: DiracError) -> None:
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Print each `DiracWarning` as one line, and drop what other libraries warn of unless Python was told otherwise."""
+    """Print each `DiracWarning` as one line, and drop what other libraries warn of unless Python was told otherwise.
+
+    A `PluginWarning` is printed once, however many files meet the plugin.
+    """
+    told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+        if issubclass(category, PluginWarning) and str(message) in told:
+            return
+        told.add(str(message))
         remark(f"Warning: {message}" if issubclass(category, DiracWarning) else f"{category.__name__}: {message}")
 
     with warnings.catch_warnings():
