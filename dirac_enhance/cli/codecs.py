@@ -12,6 +12,7 @@ from dirac_enhance.codec import CodecOption, EncodingCodec, RateRange, Reporting
 from dirac_enhance.errors import WeightsError
 
 if TYPE_CHECKING:
+    from dirac_enhance.codec import Codec
     from dirac_enhance.host import CodecHost, RegisteredCodec
 
 

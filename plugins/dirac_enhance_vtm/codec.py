@@ -190,7 +190,7 @@ class VtmCodec:
         return BaseReconstruction(
             self._to_pixels(planes),
             coded_bytes=len(data),
-            rate_factor=None if picture.qp is None else float(max(picture.qp, 0)),
+            rate_factor=self._rate_factor(picture),
             metadata=ImageMetadata(grayscale=grayscale, bit_depth=min(self.input_depth, picture.bit_depth)),
         )
 
@@ -215,6 +215,11 @@ class VtmCodec:
             qp=qp,
             timeout=self.timeout,
         )
+
+    def _rate_factor(self, picture: FirstPicture) -> float | None:
+        """Return the picture's QP; VVC has negative ones, too, for more than 8 bits, finer than anyone's rates."""
+        highest = self.rate_range.maximum
+        return None if picture.qp is None or picture.qp > highest else float(max(picture.qp, 0))
 
     def _samples(self) -> SampleFormat:
         from dirac_enhance_vtm.colour import SampleFormat

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy
 import torch
 
+from dirac_enhance import InvalidBitstreamError
 from dirac_enhance_vtm.program import run_program, temporary_folder
 from dirac_enhance_vtm.reference_software import ReferenceSoftware, read_output
 
@@ -44,7 +45,7 @@ def encode_by_compressai(pixels: Tensor, software: ReferenceSoftware, *, qp: int
     with temporary_folder() as folder:
         source, coded = folder / "source.png", folder / "coded.bin"
         Image.fromarray(samples).save(source)
-        command = [sys.executable, _PROCESS, source, encoder.parent, config, str(qp), coded]
+        command: list[str | Path] = [sys.executable, _PROCESS, source, encoder.parent, config, str(qp), coded]
         run_program(command, folder=folder, timeout=timeout)
         return read_output(coded, of=encoder)
 
@@ -52,15 +53,19 @@ def encode_by_compressai(pixels: Tensor, software: ReferenceSoftware, *, qp: int
 def to_compressai_pixels(planes: Planes) -> Tensor:
     """Return (3, H, W) float32 in [0, 1] as CompressAI's benchmark decodes: from 8 bits, truncated to 8 bits.
 
-    Args:
-        planes: in 4:4:4, or 4:0:0 for gray.
-    """
-    from compressai.transforms.functional import ycbcr2rgb
+    The operations are those of `compressai.transforms.functional.ycbcr2rgb`, in their order, so that the same values
+    fall to either side of a whole number.
 
+    Raises:
+        InvalidBitstreamError: if the planes are not in 4:4:4.
+    """
+    if planes.chroma is None or planes.chroma[0].shape != planes.luma.shape:
+        raise InvalidBitstreamError("a VVC picture that is not in 4:4:4; codec option mode=compressai takes no other")
+    k_red, k_green, k_blue = 0.2126, 0.7152, 0.0722
     rounded = planes.to_eight_bits()
-    if rounded.chroma is None:
-        return torch.from_numpy(rounded.luma / numpy.float32(255)).expand(3, -1, -1).contiguous()
-    stacked = numpy.stack((rounded.luma, *rounded.chroma)).astype(numpy.float32) / (2**8 - 1)
-    converted = ycbcr2rgb(torch.from_numpy(stacked)).numpy()
-    samples = (converted.clip(0, 1) * 255.0).astype(numpy.uint8)
-    return torch.from_numpy(samples).to(torch.float32).div_(255)
+    y, cb, cr = (torch.from_numpy(each.astype(numpy.float32)) / 255 for each in (rounded.luma, *rounded.chroma))
+    r = y + (2 - 2 * k_red) * (cr - 0.5)
+    b = y + (2 - 2 * k_blue) * (cb - 0.5)
+    g = (y - k_red * r - k_blue * b) / k_green
+    truncated = (torch.stack((r, g, b)).clamp(0, 1) * 255).to(torch.uint8)
+    return truncated.to(torch.float32).div_(255)

@@ -31,7 +31,6 @@ class FirstPicture:
         bit_depth: bits per sample.
         qp: its luma QP, or None where its headers hold syntax that is not read.
         pictures: how many pictures the whole stream holds.
-        is_open: whether only the end of the file says where the picture's last slice ends, so that it may be cut off.
     """
 
     stream: bytes
@@ -41,7 +40,6 @@ class FirstPicture:
     bit_depth: int
     qp: int | None
     pictures: int
-    is_open: bool
 
     @property
     def subsampling(self) -> tuple[int, int]:
@@ -85,7 +83,6 @@ def find_first_picture(data: bytes) -> FirstPicture:
         bit_depth=sequence.bit_depth,
         qp=_read_qp(headers, first, sets),
         pictures=len(starts),
-        is_open=end is None and units[-1].is_slice,
     )
 
 

@@ -88,7 +88,19 @@ class ReferenceSoftware:
         with temporary_folder() as folder:
             source, coded = folder / "source.yuv", folder / "coded.bin"
             source.write_bytes(samples.astype("u1" if bit_depth == 8 else "<u2").tobytes())
-            command = [encoder, "-i", source, "-c", config, "-q", str(qp), "-o", os.devnull, "-b", coded]
+            command: list[str | Path] = [
+                encoder,
+                "-i",
+                source,
+                "-c",
+                config,
+                "-q",
+                str(qp),
+                "-o",
+                os.devnull,
+                "-b",
+                coded,
+            ]
             command += ["-wdt", str(width), "-hgt", str(height), "-fr", "1", "-f", "1"]
             command += ["--InputChromaFormat=444", f"--InputBitDepth={bit_depth}", "--ConformanceWindowMode=1"]
             run_program(command, folder=folder, timeout=timeout)
@@ -104,11 +116,14 @@ class ReferenceSoftware:
         """
         from dirac_enhance_vtm.planes import read_planes
 
-        decoder = self.program("DecoderApp")
+        try:
+            decoder = self.program("DecoderApp")
+        except CodecOptionError as error:
+            raise CodecOptionError(f"{error}; --codec-option decoder=pyav does without") from error
         with temporary_folder() as folder:
             coded, decoded = folder / "coded.bin", folder / "decoded.yuv"
             coded.write_bytes(picture.stream)
-            command = [decoder, "-b", coded, "-o", decoded, "-d", str(picture.bit_depth)]
+            command: list[str | Path] = [decoder, "-b", coded, "-o", decoded, "-d", str(picture.bit_depth)]
             try:
                 run_program(command, folder=folder, timeout=timeout)
             except ProgramFailedError as cause:
