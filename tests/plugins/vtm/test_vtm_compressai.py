@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_pictures_and_streams_are_those_of_compressai(
     Image.fromarray(levels).save(source)
     config = build_dir.parent / "cfg" / "encoder_intra_vtm.cfg"
     command = [sys.executable, "-c", RUN_COMPRESSAI, str(build_dir), str(config), str(source), str(decoded)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "TMPDIR": str(tmp_path)})
     codec = VtmCodec(build_dir=str(build_dir), mode="compressai", decoder="pyav")
     pixels = torch.from_numpy(levels).permute(2, 0, 1) / 255
 

@@ -111,7 +111,7 @@ def test_options_are_checked_alone_and_together() -> None:
         codec.with_options(input_depth=9)
     with pytest.raises(CodecOptionError, match="'timeout' is 0; expected seconds, more than 0"):
         codec.with_options(timeout=0)
-    with pytest.raises(CodecOptionError, match="mode=compressai goes with input-depth=8.*, not with 10"):
+    with pytest.raises(CodecOptionError, match=r"mode=compressai goes with input-depth=8.*, not with 10"):
         codec.with_options(mode="compressai", input_depth=10)
     with pytest.raises(CodecOptionError, match="unknown codec option 'colour'"):
         codec.with_options(colour="bt709")
