@@ -59,10 +59,10 @@ def to_compressai_pixels(planes: Planes) -> Tensor:
     Raises:
         InvalidBitstreamError: if the planes are not in 4:4:4.
     """
-    if planes.chroma is None or planes.chroma[0].shape != planes.luma.shape:
+    rounded = planes.to_eight_bits()
+    if rounded.chroma is None or rounded.chroma[0].shape != rounded.luma.shape:
         raise InvalidBitstreamError("a VVC picture that is not in 4:4:4; codec option mode=compressai takes no other")
     k_red, k_green, k_blue = 0.2126, 0.7152, 0.0722
-    rounded = planes.to_eight_bits()
     y, cb, cr = (torch.from_numpy(each.astype(numpy.float32)) / 255 for each in (rounded.luma, *rounded.chroma))
     r = y + (2 - 2 * k_red) * (cr - 0.5)
     b = y + (2 - 2 * k_blue) * (cb - 0.5)

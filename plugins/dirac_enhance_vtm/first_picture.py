@@ -98,8 +98,7 @@ def _check_format(data: bytes) -> None:
 def _find_end(units: Sequence[NalUnit], starts: Sequence[int], *, first_slice: int) -> int | None:
     """Return the index of the NAL unit after the first picture's last one; None where that ends the stream.
 
-    What comes between two pictures may belong to either; none of it is needed to decode the first one but suffixes,
-    which directly follow its slices.
+    What comes between the slices of two pictures, parameter sets mostly, is not needed to decode the first.
     """
     later = [start for start in starts if start > first_slice]
     if not later:

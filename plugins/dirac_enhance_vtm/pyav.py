@@ -31,18 +31,24 @@ def decode_by_pyav(picture: FirstPicture) -> Planes:
         PluginError: if there is no PyAV, or it has no VVC decoder.
     """
     decoder = open_decoder()
-    from av import FFmpegError, Packet
+    from av import FFmpegError, InvalidDataError, Packet
 
     try:
         frames = [*decoder.decode(Packet(picture.stream + _PADDING)), *decoder.decode(None)]
+    except InvalidDataError as cause:
+        raise _incomplete() from cause
     except FFmpegError as cause:
         raise InvalidBitstreamError(
-            f"not a whole VVC picture that FFmpeg can decode: {cause.strerror or cause};"
-            " VTM's own decoder takes every stream, see `dirac-enhance codecs`"
+            f"a VVC picture in {picture.chroma_format} with {picture.bit_depth} bits that FFmpeg does not decode:"
+            f" {cause.strerror or cause}; VTM's own decoder may, `dirac-enhance codecs` says how to get it"
         ) from cause
     if not frames:
-        raise InvalidBitstreamError("a VVC stream that ends before its first picture does; expected a whole file")
+        raise _incomplete()
     return _to_planes(frames[0], picture)
+
+
+def _incomplete() -> InvalidBitstreamError:
+    return InvalidBitstreamError("a VVC picture that is cut off or damaged; expected a whole file")
 
 
 def _to_planes(frame: VideoFrame, picture: FirstPicture) -> Planes:

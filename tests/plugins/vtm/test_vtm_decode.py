@@ -142,7 +142,7 @@ def test_full_range_colours_follow_bt709_with_neutral_chroma_at_half_of_white(
 
 @pytest.mark.parametrize(("bit_depth", "step"), [(8, 1), (10, 4)])
 def test_limited_range_reaches_from_16_to_235(bit_depth: int, step: int) -> None:
-    luma = numpy.array([[16, 235, 16 + 219 // 3]], dtype=numpy.uint16) * step
+    luma = numpy.array([[16 * step, 235 * step, (16 + 219 // 3) * step]], dtype=numpy.uint16)
     neutral = numpy.full((1, 3), 128 * step, dtype=numpy.uint16)
 
     pixels = to_pixels(Planes(luma, (neutral, neutral), bit_depth), SampleFormat("bt709", "limited", 8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +14,7 @@ import pluggy
 import pytest
 from click.testing import CliRunner
 
+import dirac_enhance
 import dirac_enhance_vtm
 from dirac_enhance import CodecHost, CodecOptionError, RegisteredCodec, ReportingCodec, load_host
 from dirac_enhance.cli.group import build_group
@@ -136,6 +138,13 @@ def test_the_host_finds_it_by_its_entry_point() -> None:
 
     assert load_host().codec("vtm").distribution == "dirac-enhance"
     assert not load_host().failures
+
+
+def test_nothing_in_the_toolkit_itself_knows_of_vvc() -> None:
+    package = Path(dirac_enhance.__file__).parent
+
+    knowing = re.compile(r"\b(vvc|vtm|h\.?266|pyav|import av)\b", re.IGNORECASE)
+    assert not [path for path in package.rglob("*.py") if knowing.search(path.read_text(encoding="utf-8"))]
 
 
 def test_it_keeps_the_contract_of_codecs(stream: Find) -> None:
