@@ -15,6 +15,7 @@ from dirac_enhance.codec import (
     ImageMetadata,
     OptionValue,
     RateRange,
+    ReportingCodec,
     check_options,
 )
 from dirac_enhance.errors import (
@@ -75,6 +76,7 @@ __all__ = [
     "RateRange",
     "RegisterCodec",
     "RegisteredCodec",
+    "ReportingCodec",
     "RestorerError",
     "SamplingError",
     "TrainingError",

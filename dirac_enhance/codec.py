@@ -301,6 +301,18 @@ class EncodingCodec(Codec, Protocol):
         ...
 
 
+@runtime_checkable
+class ReportingCodec(Codec, Protocol):
+    """A base codec that depends on what may or may not be on the machine: programs, libraries, their versions."""
+
+    def status(self) -> tuple[str, ...]:
+        """Say in one line each what was found, which version it is, and how to get what is missing.
+
+        `dirac-enhance codecs` prints it, so it takes a moment at most, and loads nothing heavy. Never raises.
+        """
+        ...
+
+
 def check_options(options: tuple[CodecOption, ...], values: dict[str, OptionValue]) -> dict[str, OptionValue]:
     """Check keyword `values` against the declared `options`; for a codec's `with_options`.
 

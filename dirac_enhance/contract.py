@@ -12,17 +12,20 @@ from dirac_enhance.errors import PluginError
 _ATTRIBUTES = ("id", "file_suffixes", "options")
 _METHODS = ("with_options", "detect", "decode")
 _ENCODER = ("rate_range", "encode")
+_OPTIONAL_METHODS = ("encode", "status")
 _SIGNATURES = {
     "with_options": "with_options(self, **values)",
     "detect": "detect(self, header)",
     "decode": "decode(self, data)",
     "encode": "encode(self, pixels, *, rate_factor)",
+    "status": "status(self)",
 }
 _SAMPLE_CALLS: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "with_options": ((), {"any_option": 1}),
     "detect": ((b"",), {}),
     "decode": ((b"",), {}),
     "encode": ((None,), {"rate_factor": 1.0}),
+    "status": ((), {}),
 }
 _ID = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _SUFFIX = re.compile(r"\.[^./\\\s]+")
@@ -53,7 +56,7 @@ def _check_members(codec: object) -> None:
         raise PluginError(f"the codec {kind} lacks {', '.join(missing)}; see dirac_enhance.Codec for the contract")
     if encoder and not isinstance(getattr(codec, "rate_range"), RateRange):  # noqa: B009
         raise PluginError(f"{kind}.rate_range must be a RateRange")
-    for name in _METHODS if not encoder else (*_METHODS, "encode"):
+    for name in (*_METHODS, *(name for name in _OPTIONAL_METHODS if hasattr(codec, name))):
         _check_signature(getattr(codec, name), name, kind=kind)
 
 

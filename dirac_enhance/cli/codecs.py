@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dirac_enhance.codec import CodecOption, EncodingCodec, RateRange
+from dirac_enhance.cli.console import printable_line
+from dirac_enhance.codec import CodecOption, EncodingCodec, RateRange, ReportingCodec
 from dirac_enhance.errors import WeightsError
 
 if TYPE_CHECKING:
+    from dirac_enhance.codec import Codec
     from dirac_enhance.host import CodecHost, RegisteredCodec
 
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 def codecs(host: CodecHost) -> None:
     """List codecs, their weights, and failed plugins.
 
-    For each codec its file suffixes, whether it can encode and at which rate factors, its options and the weights
-    of its enhancer.
+    For each codec its file suffixes, whether it can encode and at which rate factors, which programs and libraries it
+    found, its options and the weights of its enhancer.
 
     \b
     Examples:
@@ -45,9 +47,20 @@ def _describe(registered: RegisteredCodec) -> Iterator[str]:
         yield f"  coding    decodes; encodes at {_describe_range(codec.rate_range)}"
     else:
         yield "  coding    decodes"
+    for line in _report(codec):
+        yield f"  status    {line}"
     for option in codec.options:
         yield f"  option    {_describe_option(option)}"
     yield f"  weights   {_describe_weights(registered)}"
+
+
+def _report(codec: Codec) -> tuple[str, ...]:
+    if not isinstance(codec, ReportingCodec):
+        return ()
+    try:
+        return tuple(printable_line(line) for line in codec.status())
+    except Exception as exception:  # noqa: BLE001 - a codec that cannot tell must not hide the others
+        return (printable_line(f"not known: {type(exception).__name__}: {exception}"),)
 
 
 def _describe_range(rates: RateRange) -> str:
