@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
+import warnings
 from pathlib import Path
+from typing import Literal
 
+import cv2
 import numpy
 import pytest
 import torch
@@ -13,7 +17,9 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from dirac_enhance import DiracWarning, ImageMetadata, InvalidImageError, OutputExistsError
-from dirac_enhance.image import OutputSettings, read_rgb, write_image
+from dirac_enhance.decoded_pixels import read_decoded_pixels
+from dirac_enhance.image import OutputSettings, check_output, read_rgb, write_image
+from dirac_enhance.streams import STANDARD_STREAM
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _GRAY = _SRGB[:16] + b"GRAY" + _SRGB[20:]
@@ -209,6 +215,157 @@ def test_pixels_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         write_image(tmp_path / "x.png", torch.full((3, 4, 4), float("nan")), metadata=ImageMetadata())
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize(("grayscale", "transparent"), [(False, False), (False, True), (True, False), (True, True)])
+def test_16_bit_files_hold_the_rounded_samples(tmp_path: Path, suffix: str, grayscale: bool, transparent: bool) -> None:
+    pixels = _pixels()[:1].expand(3, -1, -1) if grayscale else _pixels()
+    alpha = _pixels()[1] if transparent else None
+    metadata = ImageMetadata(grayscale=grayscale)
+
+    write_image(tmp_path / f"x{suffix}", pixels, metadata=metadata, alpha=alpha, output=OutputSettings(depth=16))
+
+    stored = cv2.imread(str(tmp_path / f"x{suffix}"), cv2.IMREAD_UNCHANGED).reshape(20, 30, -1)
+    assert stored.dtype == numpy.uint16
+    assert stored.shape[2] == (4 if transparent else 1 if grayscale else 3)  # OpenCV repeats grayscale beside alpha
+    expected = (pixels * 65535).round().permute(1, 2, 0).numpy()
+    assert numpy.array_equal(stored[..., :3][..., ::-1], expected[..., : stored.shape[2]])
+    if alpha is not None:
+        assert numpy.array_equal(stored[..., 3], (alpha * 65535).round().numpy())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_16_bit_files_are_upright_and_keep_metadata(tmp_path: Path, suffix: str) -> None:
+    metadata = ImageMetadata(icc_profile=_SRGB, exif=_exif(6), xmp=_XMP, dpi=(300, 150), orientation=6)
+    write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=OutputSettings(depth=16))
+
+    picture = _load(tmp_path / f"x{suffix}")
+    tags = picture.getexif()
+    assert picture.size == (20, 30)
+    assert picture.info["icc_profile"] == _SRGB
+    assert (tags[_MAKE], tags[0x0112]) == ("Maker", 1)
+    assert float(tags.get_ifd(0x8769)[0x829A]) == pytest.approx(0.01)
+    assert picture.info["xmp"] == _XMP.replace(b'Orientation="6"', b'Orientation="1"')
+    assert picture.info["dpi"] == pytest.approx((150, 300), abs=0.02)
+
+
+def test_grayscale_with_alpha_of_16_bits_stays_grayscale_in_png(tmp_path: Path) -> None:
+    metadata = ImageMetadata(grayscale=True)
+    output = OutputSettings(depth=16)
+    write_image(tmp_path / "x.png", _pixels(), metadata=metadata, alpha=torch.ones(20, 30), output=output)
+
+    assert (tmp_path / "x.png").read_bytes()[24:26] == bytes((16, 4))  # depth, and the colour type of gray with alpha
+    assert read_decoded_pixels((tmp_path / "x.png").read_bytes()).metadata.grayscale
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_format_that_cannot_hold_16_bits_is_refused(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(InvalidImageError, match=r"cannot hold 16 bits per sample; end its name in \.png or \.tiff"):
+        check_output(tmp_path / f"x{suffix}", output=OutputSettings(depth=16))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".jpg", ".webp"])
+def test_stripped_files_keep_only_the_colour_profile(tmp_path: Path, suffix: str, depth: Literal[8, 16]) -> None:
+    if depth == 16 and suffix in (".jpg", ".webp"):
+        return
+    metadata = ImageMetadata(icc_profile=_SRGB, exif=_exif(6), xmp=_XMP, dpi=(300, 150), orientation=6)
+    output = OutputSettings(depth=depth, strip_metadata=True)
+    write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=output)
+
+    picture = _load(tmp_path / f"x{suffix}")
+    assert picture.size == (20, 30)
+    assert picture.info["icc_profile"] == _SRGB
+    assert not {"exif", "xmp", "dpi"} & set(picture.info) - ({"dpi"} if suffix == ".tiff" else set())
+    assert _MAKE not in picture.getexif()
+    assert b"300" not in repr(picture.info.get("dpi")).encode()
+
+
+@pytest.mark.parametrize("dpi", [(4.3e9, 4.3e9), (0.001, 72), (72, 1e300)])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_absurd_resolution_is_left_out_with_a_warning(
+    tmp_path: Path, dpi: tuple[float, float], depth: Literal[8, 16]
+) -> None:
+    for suffix in (".png", ".tiff", *((".jpg",) if depth == 8 else ())):
+        with pytest.warns(DiracWarning, match="dots per inch is absurd and is left out"):
+            write_image(
+                tmp_path / f"x{suffix}", _pixels(), metadata=ImageMetadata(dpi=dpi), output=OutputSettings(depth=depth)
+            )
+
+
+def test_metadata_too_long_for_jpeg_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    tags = Image.Exif()
+    tags[_MAKE] = "M" * 70_000
+    metadata = ImageMetadata(exif=tags.tobytes()[6:], xmp=b"<" + b"x" * 70_000)
+
+    with pytest.warns(DiracWarning, match="is too long for a JPEG file") as given:
+        write_image(tmp_path / "x.jpg", _pixels(), metadata=metadata)
+
+    assert len(given) == 2
+    assert not {"exif", "xmp"} & set(_load(tmp_path / "x.jpg").info)
+
+
+@pytest.mark.filterwarnings("ignore::dirac_enhance.DiracWarning")
+def test_no_damage_to_exif_keeps_a_picture_from_being_written(tmp_path: Path) -> None:
+    generator = numpy.random.default_rng(3)
+    intact = _exif(6)
+    for number in range(100):
+        damaged = bytearray(intact)
+        for position in generator.integers(0, len(intact), 1 + int(generator.integers(6))):
+            damaged[position] = int(generator.integers(256))
+        metadata = ImageMetadata(exif=bytes(damaged), orientation=6)
+        suffix, depth = ((".png", 8), (".jpg", 8), (".webp", 8), (".tiff", 8), (".tiff", 16), (".png", 16))[number % 6]
+        output = OutputSettings(overwrite=True, depth=depth)  # type: ignore[arg-type] # 8 or 16
+        write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=output)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow remarks on what is damaged
+            assert _load(tmp_path / f"x{suffix}").size == (20, 30)
+
+
+def test_profile_of_the_right_kind_that_nobody_can_open_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(DiracWarning, match="colour profile is damaged and is left out"):
+        write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata(icc_profile=_SRGB[:200]))
+
+    assert "icc_profile" not in _load(tmp_path / "x.png").info
+
+
+class _Stream(io.TextIOWrapper):
+    """Standard output in memory, a terminal or not."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO())
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def test_standard_output_gets_a_png(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = _Stream()
+    monkeypatch.setattr(sys, "stdout", stream)
+
+    write_image(STANDARD_STREAM, _pixels(), metadata=ImageMetadata())
+
+    assert Image.open(stream.buffer).format == "PNG"  # type: ignore[arg-type] # a file in memory
+
+
+def test_terminal_is_no_place_for_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", _Stream(terminal=True))
+
+    with pytest.raises(InvalidImageError, match="standard output is a terminal; redirect it"):
+        check_output(STANDARD_STREAM)
+
+
+def test_reader_of_standard_output_that_went_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: bytes) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", _Stream())
+    monkeypatch.setattr("dirac_enhance.image.write_standard_output", fail)
+
+    with pytest.raises(InvalidImageError, match="cannot write to standard output: Broken pipe"):
+        write_image(STANDARD_STREAM, _pixels(), metadata=ImageMetadata())
 
 
 def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
