@@ -22,6 +22,7 @@ from dirac_enhance.diffusion.trajectory import Evaluation, Spacing, plan_traject
 from dirac_enhance.errors import SamplingError, WeightsError, WeightsMismatchWarning
 from dirac_enhance.networks.restore import restore_network, restore_schedule
 from dirac_enhance.tiling import TiledPredictor
+from dirac_enhance.transparency import fill_transparent, restore_transparent
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, find_weights
 
 Progress = Callable[[int, int], None]
@@ -183,7 +184,7 @@ class Enhancer:
     ) -> Iterator[tuple[Evaluation, Tensor]]:
         return sample_residual(
             self.predictor,
-            self._prepare(base.pixels.detach()),
+            self._prepare(fill_transparent(base.pixels.detach(), base.alpha)),
             schedule=self.schedule,
             evaluations=plan,
             noise=noise,
@@ -194,8 +195,10 @@ class Enhancer:
 
 
 def _add_residual(base: BaseReconstruction, residual: Tensor) -> Tensor:
-    """Return the picture x̃ + r̂_0, in [0, 1]; a residual in [−1, 1] units counts half."""
-    return torch.add(base.pixels.detach(), residual[0, :, : base.height, : base.width], alpha=0.5).clamp_(0, 1)
+    """Return the picture x̃ + r̂_0, in [0, 1], x̃ where it is transparent; a residual in [−1, 1] units counts half."""
+    pixels = base.pixels.detach()
+    enhanced = torch.add(pixels, residual[0, :, : base.height, : base.width], alpha=0.5).clamp_(0, 1)
+    return restore_transparent(enhanced, pixels, base.alpha)
 
 
 def load_enhancer(
