@@ -21,7 +21,7 @@ PACKAGE = ROOT / "dirac_enhance"
 # Module or sub-package → the modules and sub-packages of this package that it may import when it runs, "*" for all.
 # Imports for type checking only are free. Within a sub-package all may import each other, in no circle.
 MAY_IMPORT = {
-    "__init__": "codec enhancer errors host hookspecs weights window",
+    "__init__": "codec colour enhancer errors host hookspecs pixel_limit weights window",
     "__main__": "cli",
     "errors": "",
     "window": "",
@@ -38,11 +38,17 @@ MAY_IMPORT = {
     "tiles": "window",
     "tiling": "diffusion errors tiles",
     "exif": "errors",
-    "image_formats": "codec errors exif",
-    "image": "atomic codec errors exif image_formats",
+    "streams": "errors",
+    "colour": "errors",
+    "pixel_limit": "codec errors",
+    "image_formats": "codec colour errors exif",
+    "sixteen_bit": "codec errors image_formats",
+    "image": "atomic codec errors exif image_formats sixteen_bit streams",
+    "decoded_pixels": "codec colour errors exif image_formats pixel_limit sixteen_bit",
+    "transparency": "",
     "host": "codec contract errors hookspecs weights",
-    "enhancer": "codec device diffusion errors networks tiling weights window",
-    "pipeline": "codec enhancer errors host image",
+    "enhancer": "codec device diffusion errors networks tiling transparency weights window",
+    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit streams",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -51,12 +57,17 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs atomic codec contract weights weights_metadata host pipeline testing cli"
-    " networks.catalogue networks.config"
+    "__init__ __main__ errors window hookspecs atomic codec contract pixel_limit streams weights weights_metadata host"
+    " pipeline testing cli networks.catalogue networks.config"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
-DOORS = {"PIL": "image image_formats training.images", "cv2": "image", "click": "cli host", "compressai": ""}
+DOORS = {
+    "PIL": "colour decoded_pixels image image_formats pixel_limit sixteen_bit training.images",
+    "cv2": "sixteen_bit",
+    "click": "cli host",
+    "compressai": "",
+}
 
 FORBIDDEN_FILES = (
     "utils.py helpers.py common.py misc.py base.py types.py constants.py config.yaml"

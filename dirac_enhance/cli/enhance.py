@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dirac_enhance.cli.console import remark, report
-from dirac_enhance.cli.options import codec_options, network_options, sampling_options
+from dirac_enhance.cli.options import codec_options, network_options, picture_options, sampling_options
 from dirac_enhance.cli.outputs import Job, plan_jobs
 from dirac_enhance.cli.progress import Advance, follow, follow_silently
 from dirac_enhance.errors import (
@@ -22,6 +22,7 @@ from dirac_enhance.errors import (
     UnknownCodecError,
     WeightsError,
 )
+from dirac_enhance.streams import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from dirac_enhance.enhancer import Enhancer
@@ -40,12 +41,13 @@ _OF_ONE_FILE = (InvalidBitstreamError, InvalidImageError, OutputExistsError, Plu
     "-o",
     "--output",
     metavar="FILE|FOLDER",
-    show_default="<name>.enhanced.png beside the input",
+    show_default="<name>.enhanced.png beside the input; standard output for -",
     help="Where the result goes: in a folder as <name>.png; to a file in the format of its suffix, .png, .jpg, .webp"
     " or .tiff. Several inputs need a folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that are already there.")
 @codec_options
+@picture_options
 @sampling_options
 @network_options
 @click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Print errors and warnings only.")
@@ -66,6 +68,10 @@ def enhance(
     overwrite: bool,
     codec_id: str,
     codec_options: dict[str, str],
+    enhancer_id: str | None,
+    max_pixels: int,
+    depth: Literal[8, 16],
+    strip_metadata: bool,
     weights: Path | None,
     device: Literal["auto", "cpu", "cuda"],
     precision: Literal["auto", "float32", "bfloat16"],
@@ -85,6 +91,8 @@ def enhance(
       dirac-enhance photo.jpg --steps 1             closest to the original
       dirac-enhance photo.jpg --seed 7 --verbose    another sample, with details
       dirac-enhance photo.jpg --weights run/jpeg.safetensors
+      dirac-enhance frame.png --enhancer jpeg       decoded pixels: no codec runs
+      dirac-enhance - < photo.jpg > better.png      standard input and output
     """
     jobs = plan_jobs(files, output)
     from dirac_enhance.image import OutputSettings
@@ -92,6 +100,8 @@ def enhance(
 
     if codec_id != AUTO:
         host.codec(codec_id)  # an unknown one is an error of the whole command
+    if enhancer_id is not None:
+        host.codec(enhancer_id)
     enhancers: dict[str, Enhancer] = {}
 
     def load_once(codec: RegisteredCodec) -> Enhancer:
@@ -110,9 +120,9 @@ def enhance(
             job.target,
             host=host,
             load_enhancer_of=load_once,
-            choice=CodecChoice(codec_id, codec_options),
+            choice=CodecChoice(codec_id, codec_options, enhancer_id, max_pixels),
             sampling=SamplingSettings(**sampling),
-            output=OutputSettings(overwrite=overwrite),
+            output=OutputSettings(overwrite=overwrite, depth=depth, strip_metadata=strip_metadata),
             progress=advance,
         )
 
@@ -151,7 +161,7 @@ def _run_all(
 def _print_result(job: Job, enhanced: EnhancedFile, *, verbosity: Verbosity) -> None:
     if verbosity == "verbose":
         remark(f"{job.source}: {', '.join(_describe(enhanced))}")
-    if verbosity != "quiet":
+    if verbosity != "quiet" and job.target != STANDARD_STREAM:
         click.echo(click.format_filename(job.target))
 
 

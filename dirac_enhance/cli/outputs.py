@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from dirac_enhance.streams import STANDARD_STREAM
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -25,13 +27,14 @@ def plan_jobs(sources: Sequence[Path], output: str | None) -> tuple[Job, ...]:
         sources: the files as given.
         output: None for `<stem>.enhanced.png` beside each source; a folder for `<stem>.png` in it; or, for one
             source, a file. It counts as a folder if it is one, ends with a separator, or there are several sources.
+            Standard input goes to standard output, or to `stdin.png` in a folder; "-" is standard output.
 
     Raises:
         click.UsageError: if two results have one name, or a result that of a source.
     """
     jobs = tuple(Job(source, _name_result(source, output, alone=len(sources) == 1)) for source in sources)
     taken: dict[str, Path] = {}
-    places = {_place(source): source for source in sources}
+    places = {_place(source): source for source in sources if source != STANDARD_STREAM}
     for job in jobs:
         place = _place(job.target)
         if place in taken:
@@ -47,10 +50,12 @@ def plan_jobs(sources: Sequence[Path], output: str | None) -> tuple[Job, ...]:
 
 
 def _name_result(source: Path, output: str | None, *, alone: bool) -> Path:
+    if (alone and output == str(STANDARD_STREAM)) or (output is None and source == STANDARD_STREAM):
+        return STANDARD_STREAM
     if output is None:
         return source.parent / f"{source.stem}.enhanced.png"
     if not alone or Path(output).is_dir() or output.endswith((os.sep, os.altsep or os.sep)):
-        return Path(output) / f"{source.stem}.png"
+        return Path(output) / ("stdin.png" if source == STANDARD_STREAM else f"{source.stem}.png")
     return Path(output)
 
 
