@@ -36,6 +36,9 @@ from dirac_enhance.image_formats import PILLOW_METADATA_ERRORS, keep_descriptive
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, check_pixel_count
 from dirac_enhance.sixteen_bit import decode_png, decode_pnm, decode_tiff, is_deep_pnm
 
+DECODED_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
+"""Suffixes of the files that are read here, though their first bytes decide."""
+
 _LOSSLESS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
@@ -127,7 +130,7 @@ def _load(data: bytes, file_class: type[ImageFile], *, max_pixels: int) -> Image
     """Open and decode a file with Pillow, which gives 16-bit colour 8 bits, but finds all that is damaged."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged metadata is no reason to refuse the picture
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata is no reason to refuse the picture
             picture = file_class(BytesIO(data))
             check_pixel_count(picture.height, picture.width, maximum=max_pixels)
             if isinstance(picture, PngImageFile) and picture.is_animated:
@@ -241,7 +244,7 @@ def _read_exif(picture: ImageFile) -> bytes | None:
         return block.removeprefix(_EXIF_PREFIX) or None if isinstance(block, bytes) else None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             tags = keep_descriptive_tags(picture.getexif())
             return tags.tobytes().removeprefix(_EXIF_PREFIX) if len(tags) else None
     except PILLOW_METADATA_ERRORS:

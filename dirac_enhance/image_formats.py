@@ -160,7 +160,7 @@ def _load_tags(exif: bytes) -> Image.Exif:
     tags = Image.Exif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             tags.load(exif)
             keep_descriptive_tags(tags)
             tags.tobytes()  # reads the directories below the main one, too

@@ -85,6 +85,22 @@ def test_any_size_comes_back_at_its_size_and_within_range(enhancer: Enhancer, he
     assert 0 <= float(enhanced.min()) <= float(enhanced.max()) <= 1
 
 
+def test_colours_under_transparent_pixels_do_no_harm_and_come_back(enhancer: Enhancer) -> None:
+    base = decoded(24, 32)
+    alpha = torch.ones(24, 32)
+    alpha[:, :12] = 0
+    black, noise = (
+        replace(base, pixels=torch.where(alpha > 0, base.pixels, hidden), alpha=alpha)
+        for hidden in (torch.tensor(0.0), base.pixels.flip(0))
+    )
+
+    over_black, over_noise = enhancer.enhance(black), enhancer.enhance(noise)
+
+    assert torch.equal(over_black[:, :, 12:], over_noise[:, :, 12:])
+    assert not torch.equal(over_black[:, :, 12:], base.pixels[:, :, 12:])
+    assert torch.equal(over_noise[:, :, :12], noise.pixels[:, :, :12])
+
+
 def test_no_residual_in_is_the_base_reconstruction_out() -> None:
     base = decoded(5, 9)
     assert torch.equal(enhancer_of(SpyPredictor()).enhance(base), base.pixels)

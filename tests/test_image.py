@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy
 import pytest
 import torch
@@ -17,9 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from dirac_enhance import DiracWarning, ImageMetadata, InvalidImageError, OutputExistsError
-from dirac_enhance.decoded_pixels import read_decoded_pixels
-from dirac_enhance.image import OutputSettings, check_output, read_rgb, write_image
-from dirac_enhance.streams import STANDARD_STREAM
+from dirac_enhance.image import OutputSettings, read_rgb, write_image
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _GRAY = _SRGB[:16] + b"GRAY" + _SRGB[20:]
@@ -217,54 +213,6 @@ def test_pixels_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tiff"])
-@pytest.mark.parametrize(("grayscale", "transparent"), [(False, False), (False, True), (True, False), (True, True)])
-def test_16_bit_files_hold_the_rounded_samples(tmp_path: Path, suffix: str, grayscale: bool, transparent: bool) -> None:
-    pixels = _pixels()[:1].expand(3, -1, -1) if grayscale else _pixels()
-    alpha = _pixels()[1] if transparent else None
-    metadata = ImageMetadata(grayscale=grayscale)
-
-    write_image(tmp_path / f"x{suffix}", pixels, metadata=metadata, alpha=alpha, output=OutputSettings(depth=16))
-
-    stored = cv2.imread(str(tmp_path / f"x{suffix}"), cv2.IMREAD_UNCHANGED).reshape(20, 30, -1)
-    assert stored.dtype == numpy.uint16
-    assert stored.shape[2] == (4 if transparent else 1 if grayscale else 3)  # OpenCV repeats grayscale beside alpha
-    expected = (pixels * 65535).round().permute(1, 2, 0).numpy()
-    assert numpy.array_equal(stored[..., :3][..., ::-1], expected[..., : stored.shape[2]])
-    if alpha is not None:
-        assert numpy.array_equal(stored[..., 3], (alpha * 65535).round().numpy())
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tiff"])
-def test_16_bit_files_are_upright_and_keep_metadata(tmp_path: Path, suffix: str) -> None:
-    metadata = ImageMetadata(icc_profile=_SRGB, exif=_exif(6), xmp=_XMP, dpi=(300, 150), orientation=6)
-    write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=OutputSettings(depth=16))
-
-    picture = _load(tmp_path / f"x{suffix}")
-    tags = picture.getexif()
-    assert picture.size == (20, 30)
-    assert picture.info["icc_profile"] == _SRGB
-    assert (tags[_MAKE], tags[0x0112]) == ("Maker", 1)
-    assert float(tags.get_ifd(0x8769)[0x829A]) == pytest.approx(0.01)
-    assert picture.info["xmp"] == _XMP.replace(b'Orientation="6"', b'Orientation="1"')
-    assert picture.info["dpi"] == pytest.approx((150, 300), abs=0.02)
-
-
-def test_grayscale_with_alpha_of_16_bits_stays_grayscale_in_png(tmp_path: Path) -> None:
-    metadata = ImageMetadata(grayscale=True)
-    output = OutputSettings(depth=16)
-    write_image(tmp_path / "x.png", _pixels(), metadata=metadata, alpha=torch.ones(20, 30), output=output)
-
-    assert (tmp_path / "x.png").read_bytes()[24:26] == bytes((16, 4))  # depth, and the colour type of gray with alpha
-    assert read_decoded_pixels((tmp_path / "x.png").read_bytes()).metadata.grayscale
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-def test_format_that_cannot_hold_16_bits_is_refused(tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(InvalidImageError, match=r"cannot hold 16 bits per sample; end its name in \.png or \.tiff"):
-        check_output(tmp_path / f"x{suffix}", output=OutputSettings(depth=16))
-
-
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".jpg", ".webp"])
 def test_stripped_files_keep_only_the_colour_profile(tmp_path: Path, suffix: str, depth: Literal[8, 16]) -> None:
@@ -328,44 +276,6 @@ def test_profile_of_the_right_kind_that_nobody_can_open_is_left_out_with_a_warni
         write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata(icc_profile=_SRGB[:200]))
 
     assert "icc_profile" not in _load(tmp_path / "x.png").info
-
-
-class _Stream(io.TextIOWrapper):
-    """Standard output in memory, a terminal or not."""
-
-    def __init__(self, *, terminal: bool = False) -> None:
-        super().__init__(io.BytesIO())
-        self._terminal = terminal
-
-    def isatty(self) -> bool:
-        return self._terminal
-
-
-def test_standard_output_gets_a_png(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = _Stream()
-    monkeypatch.setattr(sys, "stdout", stream)
-
-    write_image(STANDARD_STREAM, _pixels(), metadata=ImageMetadata())
-
-    assert Image.open(stream.buffer).format == "PNG"  # type: ignore[arg-type] # a file in memory
-
-
-def test_terminal_is_no_place_for_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", _Stream(terminal=True))
-
-    with pytest.raises(InvalidImageError, match="standard output is a terminal; redirect it"):
-        check_output(STANDARD_STREAM)
-
-
-def test_reader_of_standard_output_that_went_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: bytes) -> None:
-        raise BrokenPipeError(32, "Broken pipe")
-
-    monkeypatch.setattr(sys, "stdout", _Stream())
-    monkeypatch.setattr("dirac_enhance.image.write_standard_output", fail)
-
-    with pytest.raises(InvalidImageError, match="cannot write to standard output: Broken pipe"):
-        write_image(STANDARD_STREAM, _pixels(), metadata=ImageMetadata())
 
 
 def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pluggy
 import pytest
 import torch
+from PIL import Image
 from typing_extensions import Self
 
 from dirac_enhance import (
+    MAX_PIXELS,
     BaseReconstruction,
     CodecHost,
     CodecOption,
@@ -24,6 +26,7 @@ from dirac_enhance import (
     RegisteredCodec,
     UnknownCodecError,
     check_options,
+    check_pixel_count,
 )
 from dirac_enhance.pipeline import CodecChoice, decode_file
 
@@ -172,6 +175,50 @@ class _ReturnsBadAlpha(ToyCodec):
 def test_broken_codec_is_named_with_its_distribution(toy_file: Path, codec: ToyCodec, fault: str) -> None:
     with pytest.raises(PluginError, match=rf"picture\.toy': codec 'toy' from dist-toy 1\.5 .*{fault}"):
         decode_file(toy_file, _host(codec))
+
+
+@dataclass(frozen=True)
+class _Sized(ToyCodec):
+    """Refuses what is too large before it decodes."""
+
+    options: tuple[CodecOption, ...] = (MAX_PIXELS,)
+    max_pixels: int = 10
+
+    def decode(self, data: bytes) -> BaseReconstruction:
+        check_pixel_count(4, 6, maximum=self.max_pixels)
+        return super().decode(data)
+
+
+class _Bomb(ToyCodec):
+    def decode(self, data: bytes) -> BaseReconstruction:
+        raise Image.DecompressionBombError("Image size (9 pixels) exceeds limit of 8 pixels")
+
+
+@pytest.mark.parametrize("codec", [ToyCodec(), _Sized()], ids=["size is checked afterwards", "size is checked first"])
+def test_limit_on_pixels_holds_for_every_codec(toy_file: Path, codec: ToyCodec) -> None:
+    assert decode_file(toy_file, _host(codec), choice=CodecChoice(max_pixels=24)).base.width == 6
+    with pytest.raises(InvalidBitstreamError, match=r"picture\.toy': the file claims 6×4 pixels; expected at most 23:"):
+        decode_file(toy_file, _host(codec), choice=CodecChoice(max_pixels=23))
+
+
+def test_limit_given_as_an_option_of_the_codec_counts(toy_file: Path) -> None:
+    with pytest.raises(InvalidBitstreamError, match="expected at most 23:"):
+        decode_file(toy_file, _host(_Sized()), choice=CodecChoice(options={"max-pixels": "23"}))
+
+
+def test_pillow_s_own_limit_is_no_fault_of_the_plugin(toy_file: Path) -> None:
+    with pytest.raises(InvalidBitstreamError, match="claims too many pixels: Image size"):
+        decode_file(toy_file, _host(_Bomb()))
+
+
+def test_decoded_pixels_go_with_the_codec_whose_artefacts_they_carry(tmp_path: Path) -> None:
+    Image.new("L", (6, 4), 51).save(tmp_path / "frame.png")
+
+    decoded = decode_file(tmp_path / "frame.png", _host(ToyCodec()), choice=CodecChoice(enhancer_id="toy"))
+
+    assert decoded.codec.codec.id == "toy"
+    assert torch.equal(decoded.base.pixels, torch.full((3, 4, 6), 0.2))
+    assert (decoded.base.rate_factor, decoded.base.metadata.grayscale) == (None, True)
 
 
 def test_codec_s_own_library_error_passes_through(toy_file: Path) -> None:

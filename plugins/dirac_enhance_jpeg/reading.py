@@ -64,7 +64,9 @@ def _load(data: bytes, *, max_pixels: int) -> JpegImageFile:
         raise InvalidBitstreamError("empty file; expected a JPEG")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF and MPO indices are no reason to refuse the picture
+            warnings.filterwarnings(
+                "ignore", module=r"PIL\."
+            )  # damaged EXIF and MPO indices are no reason to refuse the picture
             image = _StrictJpegFile(BytesIO(data))
             check_pixel_count(image.height, image.width, maximum=max_pixels)
             image.load()
