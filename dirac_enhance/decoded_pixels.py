@@ -58,7 +58,7 @@ _TO_MODE = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "P": "RGB", "RGB": "RGB"
 _TO_TRANSPARENT_MODE = {"1": "LA", "L": "LA", "LA": "LA", "La": "LA"}
 _ASSOCIATED_ALPHA = 1  # of the TIFF tag ExtraSamples: colours are stored multiplied by it
 _EXIF_PREFIX = b"Exif\0\0"
-_PILLOW_ERRORS = (*PILLOW_METADATA_ERRORS, EOFError, DecompressionBombError)
+_PILLOW_ERRORS = (*PILLOW_METADATA_ERRORS, EOFError)
 
 _Samples = npt.NDArray[Any]
 """(H, W, C) uint8 or uint16 with C = 1 grayscale, 2 grayscale and alpha, 3 RGB, 4 RGB and alpha."""
@@ -136,6 +136,8 @@ def _load(data: bytes, file_class: type[ImageFile], *, max_pixels: int) -> Image
             if isinstance(picture, PngImageFile) and picture.is_animated:
                 raise _animated("PNG")
             picture.load()
+    except DecompressionBombError as cause:  # Pillow has a limit of its own for TIFF and WebP
+        raise InvalidBitstreamError(f"the file claims too many pixels: {cause}") from cause
     except _PILLOW_ERRORS as cause:
         raise InvalidBitstreamError(f"not a whole {file_class.format} file of a known layout: {cause}") from cause
     return picture

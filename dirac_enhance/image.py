@@ -47,11 +47,18 @@ class OutputSettings:
         overwrite: replace a file that is already there.
         depth: bits per sample; 16 in PNG and TIFF only.
         strip_metadata: leave out EXIF, XMP and resolution; the colour profile stays, without which colours change.
+
+    Raises:
+        InvalidImageError: if the depth is neither 8 nor 16.
     """
 
     overwrite: bool = False
     depth: Literal[8, 16] = 8
     strip_metadata: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depth not in (8, 16):
+            raise InvalidImageError(f"a depth of {self.depth} bits per sample; expected 8 or 16")
 
 
 AS_NEW_FILE = OutputSettings()

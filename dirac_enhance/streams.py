@@ -20,7 +20,7 @@ def read_source(path: Path) -> bytes:
     """Read a whole file, or standard input.
 
     Raises:
-        InvalidImageError: if it is missing, empty, unreadable, no regular file, or a terminal.
+        InvalidImageError: if it is missing, empty, unreadable, no regular file, a terminal, or closed.
     """
     try:
         content = _read_standard_input() if path == STANDARD_STREAM else _read_file(path)
@@ -43,8 +43,10 @@ def _read_file(path: Path) -> bytes:
 
 
 def _read_standard_input() -> bytes:
-    if sys.stdin.isatty():
-        raise InvalidImageError("standard input is a terminal; expected a picture, as in `dirac-enhance - < photo.jpg`")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InvalidImageError(
+            "standard input is a terminal or closed; expected a picture, as in `dirac-enhance - < photo.jpg`"
+        )
     return sys.stdin.buffer.read()
 
 
@@ -52,11 +54,11 @@ def check_standard_output() -> None:
     """Check that bytes may be written to standard output.
 
     Raises:
-        InvalidImageError: if it is a terminal.
+        InvalidImageError: if it is a terminal or closed.
     """
-    if sys.stdout.isatty():
+    if sys.stdout is None or sys.stdout.isatty():
         raise InvalidImageError(
-            "standard output is a terminal; redirect it, as in `dirac-enhance - > picture.png`, or pass -o FILE"
+            "standard output is a terminal or closed; redirect it, as in `dirac-enhance - > picture.png`, or pass -o FILE"
         )
 
 

@@ -74,6 +74,11 @@ def test_grayscale_with_alpha_of_16_bits_stays_grayscale_in_png(tmp_path: Path) 
     assert read_decoded_pixels((tmp_path / "x.png").read_bytes()).metadata.grayscale
 
 
+def test_other_depths_are_refused() -> None:
+    with pytest.raises(InvalidImageError, match="a depth of 12 bits per sample; expected 8 or 16"):
+        OutputSettings(depth=12)  # type: ignore[arg-type] # the mistake under test
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
 def test_format_that_cannot_hold_16_bits_is_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(InvalidImageError, match=r"cannot hold 16 bits per sample; end its name in \.png or \.tiff"):

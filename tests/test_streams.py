@@ -1,4 +1,4 @@
-"""Standard output as a target."""
+"""Standard input and output in the place of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dirac_enhance import ImageMetadata, InvalidImageError
 from dirac_enhance.image import check_output, write_image
-from dirac_enhance.streams import STANDARD_STREAM
+from dirac_enhance.streams import STANDARD_STREAM, read_source
 
 
 def _pixels() -> Tensor:
@@ -42,7 +42,7 @@ def test_standard_output_gets_a_png(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_terminal_is_no_place_for_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", _Stream(terminal=True))
 
-    with pytest.raises(InvalidImageError, match="standard output is a terminal; redirect it"):
+    with pytest.raises(InvalidImageError, match="standard output is a terminal or closed; redirect it"):
         check_output(STANDARD_STREAM)
 
 
@@ -55,3 +55,11 @@ def test_reader_of_standard_output_that_went_away_is_an_error(monkeypatch: pytes
 
     with pytest.raises(InvalidImageError, match="cannot write to standard output: Broken pipe"):
         write_image(STANDARD_STREAM, _pixels(), metadata=ImageMetadata())
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout"])
+def test_closed_streams_are_refused(monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    monkeypatch.setattr(sys, closed, None)  # as Python has it after `<&-` or `>&-`
+
+    with pytest.raises(InvalidImageError, match="is a terminal or closed"):
+        read_source(STANDARD_STREAM) if closed == "stdin" else check_output(STANDARD_STREAM)

@@ -174,7 +174,7 @@ def test_terminal_is_neither_read_nor_written(photo: Path, stream: str) -> None:
 
     name = {"stdin": "input", "stdout": "output"}[stream]
     assert finished.returncode == 1
-    assert f"Error: standard {name} is a terminal; " in finished.stderr.decode()
+    assert f"Error: standard {name} is a terminal or closed; " in finished.stderr.decode()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
