@@ -58,7 +58,7 @@ def check_standard_output() -> None:
     """
     if sys.stdout is None or sys.stdout.isatty():
         raise InvalidImageError(
-            "standard output is a terminal or closed; redirect it, as in `dirac-enhance - > picture.png`, or pass -o FILE"
+            "standard output is a terminal or closed; redirect it, as in `dirac-enhance - > out.png`, or pass -o FILE"
         )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from dirac_enhance import ImageMetadata, InvalidImageError
 from dirac_enhance.decoded_pixels import read_decoded_pixels
 from dirac_enhance.image import OutputSettings, check_output, write_image
+from dirac_enhance.sixteen_bit import encode_png
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
@@ -72,6 +73,16 @@ def test_grayscale_with_alpha_of_16_bits_stays_grayscale_in_png(tmp_path: Path) 
 
     assert (tmp_path / "x.png").read_bytes()[24:26] == bytes((16, 4))  # depth, and the colour type of gray with alpha
     assert read_decoded_pixels((tmp_path / "x.png").read_bytes()).metadata.grayscale
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (64, 3), (65, 3), (129, 2)])
+def test_png_of_any_size_is_read_back(size: tuple[int, int]) -> None:
+    samples = numpy.random.default_rng(4).integers(0, 65536, (*size, 3), dtype=numpy.uint16)
+    samples[len(samples) // 2 :] = 777  # smooth below, so that rows are predicted well
+
+    stored = cv2.imdecode(numpy.frombuffer(encode_png(samples, ImageMetadata()), numpy.uint8), cv2.IMREAD_UNCHANGED)
+
+    assert numpy.array_equal(stored[..., ::-1], samples)
 
 
 def test_other_depths_are_refused() -> None:
