@@ -115,7 +115,7 @@ def check_output(path: Path, *, output: OutputSettings = AS_NEW_FILE) -> None:
         OutputExistsError: if the file exists and is not to be replaced.
     """
     image_format = _format_of(path)
-    if output.depth == 16 and image_format.name not in ENCODERS:
+    if output.depth == 16 and not image_format.deep_modes:
         raise InvalidImageError(
             f"'{path}' cannot hold 16 bits per sample; end its name in .png or .tiff, or leave out --depth 16"
         )
@@ -150,28 +150,29 @@ def encode_image(
     """
     if output.strip_metadata:
         metadata = replace(metadata, exif=None, xmp=None, dpi=None)
-    samples = _make_upright(_round(pixels, alpha, metadata.grayscale, output.depth), metadata.orientation)
+    planes = pixels.mean(dim=0, keepdim=True) if metadata.grayscale else pixels
+    samples = _make_upright(_round(planes, alpha, depth=output.depth), metadata.orientation)
+    if _MODES[samples.shape[2]] not in (image_format.modes if output.depth == 8 else image_format.deep_modes):
+        samples = samples[..., [0, 0, 0, *range(1, samples.shape[2])]]  # the format has no such grayscale
     height, width, channels = samples.shape
-    mode = _MODES[channels] if _MODES[channels] in image_format.modes else _MODES[channels].replace("L", "RGB")
-    fitting = fit_metadata(metadata, grayscale=mode in ("L", "LA"))
+    fitting = fit_metadata(metadata, grayscale=channels < 3)
     try:
         if output.depth == 16:
             return ENCODERS[image_format.name](samples, fitting)
         picture = Image.fromarray(samples[..., 0] if channels == 1 else samples)
         buffer = io.BytesIO()
-        picture.convert(mode).save(buffer, image_format.name, **image_format.options(fitting))
+        picture.save(buffer, image_format.name, **image_format.options(fitting))
     except (OSError, SyntaxError, ValueError, struct.error) as cause:
         raise InvalidImageError(
-            f"cannot write a {width}×{height} {mode} picture as {image_format.name}: {cause}; PNG holds any"
+            f"cannot write a {width}×{height} {_MODES[channels]} picture as {image_format.name}: {cause}; PNG holds any"
         ) from cause
     return buffer.getvalue()
 
 
-def _round(pixels: Tensor, alpha: Tensor | None, grayscale: bool, depth: int) -> npt.NDArray[Any]:  # noqa: FBT001
-    """Round pixels in [0, 1] and their alpha to samples (H, W, C) of `depth` bits; C as in `_MODES`."""
+def _round(planes: Tensor, alpha: Tensor | None, *, depth: int) -> npt.NDArray[Any]:
+    """Round planes (C, H, W) in [0, 1] and their alpha to samples (H, W, C) of `depth` bits; C as in `_MODES`."""
     import torch
 
-    planes = pixels.mean(dim=0, keepdim=True) if grayscale else pixels
     if alpha is not None:
         planes = torch.cat((planes, alpha[None]))
     if not bool(torch.isfinite(planes).all()):

@@ -37,11 +37,15 @@ SaveOptions = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """A format of image files: its name and modes in Pillow, and its `Image.save` options for given metadata."""
+    """A format of image files: its name in Pillow, and its `Image.save` options for given metadata.
+
+    Its modes are those with 8 bits per sample, its deep modes those with 16, named as Pillow names the former.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     modes: tuple[str, ...]
+    deep_modes: tuple[str, ...]
     options: Callable[[ImageMetadata], SaveOptions]
 
 
@@ -182,8 +186,8 @@ def _present(**options: object) -> SaveOptions:
 
 
 FORMATS = (
-    ImageFormat("PNG", (".png",), ("L", "LA", "RGB", "RGBA"), _png_options),
-    ImageFormat("JPEG", (".jpg", ".jpeg"), ("L", "LA", "RGB", "RGBA"), _jpeg_options),
-    ImageFormat("WEBP", (".webp",), ("RGB", "RGBA"), _webp_options),
-    ImageFormat("TIFF", (".tif", ".tiff"), ("L", "LA", "RGB", "RGBA"), _tiff_options),
+    ImageFormat("PNG", (".png",), ("L", "LA", "RGB", "RGBA"), ("L", "LA", "RGB", "RGBA"), _png_options),
+    ImageFormat("JPEG", (".jpg", ".jpeg"), ("L", "LA", "RGB", "RGBA"), (), _jpeg_options),
+    ImageFormat("WEBP", (".webp",), ("RGB", "RGBA"), (), _webp_options),
+    ImageFormat("TIFF", (".tif", ".tiff"), ("L", "LA", "RGB", "RGBA"), ("L", "RGB", "RGBA"), _tiff_options),
 )

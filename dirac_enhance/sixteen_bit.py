@@ -93,12 +93,10 @@ def _filter_rows(samples: npt.NDArray[np.uint16]) -> bytes:
 
 
 def encode_tiff(samples: Samples, metadata: ImageMetadata) -> bytes:
-    """Encode samples as a 16-bit uncompressed TIFF file; metadata as in `encode_png`.
+    """Encode samples, not of grayscale with alpha, which hardly a program reads, as an uncompressed 16-bit TIFF file.
 
-    Grayscale with alpha becomes RGB with alpha, since hardly a program reads the former at this depth.
+    The metadata are those of `encode_png`.
     """
-    if samples.shape[2] == 2:
-        samples = samples[..., [0, 0, 0, 1]]
     height, width, channels = samples.shape
     content = samples.astype("<u2").tobytes()
     directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from dirac_enhance import ImageMetadata, InvalidImageError
+from dirac_enhance import DiracWarning, ImageMetadata, InvalidImageError
 from dirac_enhance.decoded_pixels import read_decoded_pixels
 from dirac_enhance.image import OutputSettings, check_output, write_image
 from dirac_enhance.sixteen_bit import encode_png
@@ -83,6 +83,15 @@ def test_png_of_any_size_is_read_back(size: tuple[int, int]) -> None:
     stored = cv2.imdecode(numpy.frombuffer(encode_png(samples, ImageMetadata()), numpy.uint8), cv2.IMREAD_UNCHANGED)
 
     assert numpy.array_equal(stored[..., ::-1], samples)
+
+
+def test_gray_profile_does_not_go_with_a_tiff_that_had_to_become_rgb(tmp_path: Path) -> None:
+    metadata = ImageMetadata(grayscale=True, icc_profile=_SRGB[:16] + b"GRAY" + _SRGB[20:])
+
+    with pytest.warns(DiracWarning, match="colour profile is not one for RGB pictures"):
+        write_image(
+            tmp_path / "x.tiff", _pixels(), metadata=metadata, alpha=torch.ones(20, 30), output=OutputSettings(depth=16)
+        )
 
 
 def test_other_depths_are_refused() -> None:
