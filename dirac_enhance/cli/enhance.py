@@ -88,7 +88,8 @@ def enhance(
     """
     jobs = plan_jobs(files, output)
     from dirac_enhance.image import OutputSettings
-    from dirac_enhance.pipeline import AUTO, CodecChoice, SamplingSettings, enhance_file
+    from dirac_enhance.pipeline import AUTO, CodecChoice, enhance_file
+    from dirac_enhance.sampling import SamplingSettings
 
     if codec_id != AUTO:
         host.codec(codec_id)  # an unknown one is an error of the whole command
