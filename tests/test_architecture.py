@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks sampling tiling weights window",
     "pipeline": "codec enhancer errors host image sampling",
+    "batch": "codec enhancer errors host image image_formats pipeline sampling",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -52,8 +53,8 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs sampling atomic codec contract weights weights_metadata host pipeline testing"
-    " cli networks.catalogue networks.config"
+    "__init__ __main__ errors window hookspecs sampling atomic codec contract weights weights_metadata host pipeline"
+    " testing cli batch.inputs batch.plan networks.catalogue networks.config"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import pytest
-
 from dirac_enhance.cli.outputs import plan_jobs
 
 
