@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -387,17 +388,24 @@ def test_closing_stops_the_run_and_leaves_whole_results_only(bench: Bench, monke
     assert all(result.read_bytes().endswith(b"IEND\xaeB`\x82") for result in results)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_an_interruption_of_the_network_leaves_nothing(bench: Bench, error: type[BaseException]) -> None:
-    def interrupt(_: Tensor) -> None:
-        raise error
+def test_ctrl_c_stops_within_one_evaluation_and_leaves_nothing(bench: Bench) -> None:
+    for _ in range(3):
+        bench.add(200, 200)
+    bench.predictor.before = lambda _: signal.raise_signal(signal.SIGINT)
 
-    bench.add(8, 8)
-    bench.predictor.before = interrupt
-
-    if error is KeyboardInterrupt:
-        with pytest.raises(KeyboardInterrupt):
-            list(bench.run())
-    else:
-        assert _by_kind(bench.run()) == {"Failed": ["0"]}
+    with pytest.raises(KeyboardInterrupt):
+        list(bench.run())
+    assert len(bench.predictor.batches) == 1
     assert not (bench.folder / "results").exists()
+
+
+def test_too_little_memory_for_a_picture_is_its_own_trouble(bench: Bench) -> None:
+    def run_out(base: Tensor) -> None:
+        if base.shape[2] > 100:
+            raise MemoryError
+
+    bench.add(200, 200)
+    bench.add(8, 8)
+    bench.predictor.before = run_out
+
+    assert _by_kind(bench.run()) == {"Enhanced": ["1"], "Failed": ["0"]}
