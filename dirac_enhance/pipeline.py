@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from dirac_enhance.codec import HEADER_BYTES, BaseReconstruction
 from dirac_enhance.errors import (
@@ -26,11 +26,11 @@ from dirac_enhance.errors import (
 )
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count, is_pillow_bomb
+from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.streams import name_source, read_source
 
 if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
-    from dirac_enhance.diffusion.trajectory import Spacing
     from dirac_enhance.enhancer import Enhancer, Progress
     from dirac_enhance.host import CodecHost, RegisteredCodec
 
@@ -58,40 +58,6 @@ class CodecChoice:
 
 DETECTED = CodecChoice()
 """The codec that recognises the file, its options at their defaults."""
-
-
-class TrajectoryKeywords(TypedDict):
-    """The keywords that `Enhancer.enhance` and `Enhancer.evaluations` share."""
-
-    steps: int
-    late_start: int | None
-    spacing: Spacing | None
-    evaluations: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingSettings:
-    """How an enhancer samples, as in `Enhancer.enhance`; None stands for the default of its weights."""
-
-    steps: int = 100
-    late_start: int | None = None
-    spacing: Spacing | None = None
-    evaluations: int | None = None
-    seed: int = 0
-    samples: int = 1
-    eta: float = 0.0
-
-    def trajectory_keywords(self) -> TrajectoryKeywords:
-        """The settings that say where the network is evaluated, by name."""
-        return {
-            "steps": self.steps,
-            "late_start": self.late_start,
-            "spacing": self.spacing,
-            "evaluations": self.evaluations,
-        }
-
-
-DEFAULTS = SamplingSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +113,7 @@ def enhance_file(
     check_output(target, output=output)
     decoded = decode_file(source, host, choice=choice)
     enhancer = load_enhancer_of(decoded.codec)
-    pixels = enhancer.enhance(
-        decoded.base,
-        **sampling.trajectory_keywords(),
-        seed=sampling.seed,
-        samples=sampling.samples,
-        eta=sampling.eta,
-        progress=progress,
-    )
+    (pixels,) = enhancer.enhance_batch([decoded.base], sampling, progress=progress)
     write_image(target, pixels, metadata=decoded.base.metadata, alpha=decoded.base.alpha, output=output)
     evaluations = sampling.samples * enhancer.evaluations(**sampling.trajectory_keywords())
     return EnhancedFile(target, decoded, enhancer, evaluations, time.perf_counter() - started)

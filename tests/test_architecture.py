@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "errors": "",
     "window": "",
     "hookspecs": "",
+    "sampling": "",
     "atomic": "errors",
     "codec": "errors",
     "contract": "codec errors",
@@ -47,8 +48,9 @@ MAY_IMPORT = {
     "decoded_pixels": "codec colour errors exif image_formats pixel_limit sixteen_bit",
     "transparency": "",
     "host": "codec contract errors hookspecs weights",
-    "enhancer": "codec device diffusion errors networks tiling transparency weights window",
-    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit streams",
+    "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
+    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit sampling streams",
+    "batch": "codec decoded_pixels enhancer errors host image image_formats pipeline sampling streams",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -57,8 +59,8 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs atomic codec contract pixel_limit streams weights weights_metadata host"
-    " pipeline testing cli networks.catalogue networks.config"
+    "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams weights"
+    " weights_metadata host pipeline testing cli batch.inputs batch.plan networks.catalogue networks.config"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
