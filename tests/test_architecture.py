@@ -39,17 +39,18 @@ MAY_IMPORT = {
     "tiling": "diffusion errors tiles",
     "exif": "errors",
     "streams": "errors",
+    "subject": "",
     "colour": "errors",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour errors exif",
     "sixteen_bit": "codec errors image_formats",
-    "image": "atomic codec errors exif image_formats sixteen_bit streams",
+    "image": "atomic codec errors exif image_formats sixteen_bit streams subject",
     "webp": "",
     "decoded_pixels": "codec colour errors exif image_formats pixel_limit sixteen_bit webp",
     "transparency": "",
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks tiling transparency weights window",
-    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit streams",
+    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit streams subject",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -58,8 +59,8 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs atomic codec contract pixel_limit streams weights weights_metadata host"
-    " pipeline testing cli networks.catalogue networks.config"
+    "__init__ __main__ errors window hookspecs atomic codec contract pixel_limit streams subject weights"
+    " weights_metadata host pipeline testing cli networks.catalogue networks.config"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
