@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -35,6 +34,7 @@ from dirac_enhance.exif import read_orientation, upright_tiff
 from dirac_enhance.image_formats import PILLOW_METADATA_ERRORS, keep_descriptive_tags
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, check_pixel_count
 from dirac_enhance.sixteen_bit import decode_png, decode_pnm, decode_tiff, is_deep_pnm
+from dirac_enhance.webp import read_webp_header
 
 DECODED_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
 """Suffixes of the files that are read here, though their first bytes decide."""
@@ -101,11 +101,30 @@ def _find_class(data: bytes) -> type[ImageFile]:
             return file_class
     for start, name in _CODED:
         if start.match(data):
-            raise InvalidBitstreamError(
-                f"a {name} file is still coded, expected decoded pixels; leave out --enhancer if `dirac-enhance codecs`"
-                " lists a codec for it, or else save the decoded picture as PNG"
-            )
+            raise _still_coded(name)
     raise InvalidBitstreamError("of no known image format; expected decoded pixels as PNG, TIFF, BMP, PPM or WebP")
+
+
+def _check_webp(data: bytes, *, max_pixels: int) -> None:
+    header = read_webp_header(data)
+    if header.animated:
+        raise _animated("WebP")
+    if header.lossy:
+        raise _still_coded("lossy WebP")
+    check_pixel_count(header.height, header.width, maximum=max_pixels)
+
+
+def _still_coded(name: str) -> InvalidBitstreamError:
+    return InvalidBitstreamError(
+        f"a {name} file is still coded, expected decoded pixels; leave out --enhancer if `dirac-enhance codecs` lists"
+        " a codec for it, or else save the decoded picture as PNG"
+    )
+
+
+def _animated(name: str) -> InvalidBitstreamError:
+    return InvalidBitstreamError(
+        f"an animated {name} file; expected one picture: extract its frames, as in `ffmpeg -i FILE frame-%d.png`"
+    )
 
 
 def _read(data: bytes, file_class: type[ImageFile], *, max_pixels: int) -> BaseReconstruction:
@@ -141,40 +160,6 @@ def _load(data: bytes, file_class: type[ImageFile], *, max_pixels: int) -> Image
     except _PILLOW_ERRORS as cause:
         raise InvalidBitstreamError(f"not a whole {file_class.format} file of a known layout: {cause}") from cause
     return picture
-
-
-def _animated(name: str) -> InvalidBitstreamError:
-    return InvalidBitstreamError(
-        f"an animated {name} file; expected one picture: extract its frames, as in `ffmpeg -i FILE frame-%d.png`"
-    )
-
-
-def _check_webp(data: bytes, *, max_pixels: int) -> None:
-    """Check what a WebP file holds (RFC 9649, section 2) before libwebp allocates its canvas."""
-    chunks = dict(_riff_chunks(data))
-    if b"ANIM" in chunks:
-        raise _animated("WebP")
-    if b"VP8 " in chunks:
-        raise InvalidBitstreamError(
-            "a lossy WebP file is still coded, expected decoded pixels; save the decoded picture as PNG"
-        )
-    header = chunks.get(b"VP8L", b"")[:5]
-    if len(header) == 5:
-        bits = int.from_bytes(header[1:], "little")
-        check_pixel_count((bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1, maximum=max_pixels)
-    canvas = chunks.get(b"VP8X", b"")[4:10]
-    if len(canvas) == 6:
-        width, height = (int.from_bytes(canvas[start : start + 3], "little") + 1 for start in (0, 3))
-        check_pixel_count(height, width, maximum=max_pixels)
-
-
-def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the type and the first bytes of each chunk."""
-    position = 12
-    while position + 8 <= len(data):
-        kind, size = struct.unpack_from("<4sI", data, position)
-        yield kind, data[position + 8 : position + 8 + min(size, 16)]
-        position += 8 + size + size % 2
 
 
 def _decoder_of_deep_samples(picture: ImageFile, data: bytes) -> Callable[[bytes], _Samples] | None:

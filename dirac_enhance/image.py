@@ -18,6 +18,7 @@ from dirac_enhance.errors import InvalidImageError
 from dirac_enhance.image_formats import ImageFormat, find_format, fit_metadata
 from dirac_enhance.sixteen_bit import ENCODERS
 from dirac_enhance.streams import STANDARD_STREAM, check_standard_output, write_standard_output
+from dirac_enhance.subject import about
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,7 +92,8 @@ def write_image(
         OutputExistsError: if the file exists and is not to be replaced.
     """
     check_output(path, output=output)
-    content = encode_image(pixels, image_format=_format_of(path), metadata=metadata, alpha=alpha, output=output)
+    with about(f"'{path}'"):
+        content = encode_image(pixels, image_format=_format_of(path), metadata=metadata, alpha=alpha, output=output)
     try:
         if path == STANDARD_STREAM:
             write_standard_output(content)

@@ -28,6 +28,7 @@ from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count, is_pillow_bomb
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.streams import name_source, read_source
+from dirac_enhance.subject import about
 
 if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
@@ -147,7 +148,8 @@ def _read_pixels(path: Path, host: CodecHost, choice: CodecChoice) -> Decoded:
         )
     codec = host.codec(choice.enhancer_id or "")
     try:
-        return Decoded(codec, read_decoded_pixels(read_source(path), max_pixels=choice.max_pixels))
+        with about(name_source(path)):
+            return Decoded(codec, read_decoded_pixels(read_source(path), max_pixels=choice.max_pixels))
     except InvalidBitstreamError as error:
         raise InvalidBitstreamError(f"{name_source(path)}: {error}") from error
     except MemoryError as cause:
@@ -188,7 +190,8 @@ def _decode(content: bytes, codec: RegisteredCodec, *, path: Path, max_pixels: i
     name = name_source(path)
     plugin = f"{name}: codec '{codec.codec.id}' from {codec.distribution} {codec.version}"
     try:
-        base = codec.codec.decode(content)
+        with about(name):
+            base = codec.codec.decode(content)
         fault = _find_fault(base)
         if fault is None:
             check_pixel_count(base.height, base.width, maximum=max_pixels)  # of a codec that does not check it itself

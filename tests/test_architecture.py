@@ -40,17 +40,19 @@ MAY_IMPORT = {
     "tiling": "diffusion errors tiles",
     "exif": "errors",
     "streams": "errors",
+    "subject": "",
     "colour": "errors",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour errors exif",
     "sixteen_bit": "codec errors image_formats",
-    "image": "atomic codec errors exif image_formats sixteen_bit streams",
-    "decoded_pixels": "codec colour errors exif image_formats pixel_limit sixteen_bit",
+    "image": "atomic codec errors exif image_formats sixteen_bit streams subject",
+    "webp": "",
+    "decoded_pixels": "codec colour errors exif image_formats pixel_limit sixteen_bit webp",
     "transparency": "",
     "host": "codec contract errors hookspecs weights",
     "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
-    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit sampling streams",
-    "batch": "codec decoded_pixels enhancer errors host image image_formats pipeline sampling streams",
+    "pipeline": "codec decoded_pixels enhancer errors host image pixel_limit sampling streams subject",
+    "batch": "codec enhancer errors host image image_formats pipeline sampling streams",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "cli": "*",
@@ -59,7 +61,7 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams weights"
+    "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
     " weights_metadata host pipeline testing cli batch.inputs batch.plan networks.catalogue networks.config"
 )
 

@@ -172,6 +172,13 @@ def test_orientation_of_a_16_bit_tiff_is_not_applied_either() -> None:
     assert (base.width, base.height, base.metadata.orientation) == (14, 9, 6)
 
 
+def test_big_tiff_is_upright_already() -> None:
+    base = read_decoded_pixels(_save(_picture(), "TIFF", exif=_exif(6), big_tiff=True))
+
+    assert (base.width, base.height, base.metadata.orientation) == (16, 24, 1)
+    assert torch.equal(base.pixels[:, 0, -1], torch.from_numpy(numpy.array(_picture())[0, 0]) / 255)
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 

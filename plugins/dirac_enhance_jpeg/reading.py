@@ -79,7 +79,7 @@ def _profile(image: JpegImageFile) -> bytes | None:
     """Return the colour profile; Pillow reports one whose parts are incomplete as None."""
     profile: bytes | None = image.info.get("icc_profile")
     if not profile and "icc_profile" in image.info:
-        warnings.warn("the JPEG's colour profile is damaged and is left out", DiracWarning, stacklevel=4)
+        warnings.warn("the JPEG's colour profile is damaged and is left out", DiracWarning, stacklevel=2)
     return profile or None
 
 

@@ -50,7 +50,7 @@ def test_help_of_enhance_shows_every_default(run: Run) -> None:
     assert "1: closest to the original, and smooth; all N up to the late start give that same picture" in text
 
 
-_FLAGS = ("overwrite", "quiet", "verbose", "help")
+_FLAGS = ("overwrite", "strip-metadata", "quiet", "verbose", "help")
 
 
 def test_no_arguments_show_the_help(run: Run) -> None:

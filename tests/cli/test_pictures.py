@@ -294,5 +294,14 @@ def test_absurd_exif_and_broken_profile_are_warned_of_and_the_picture_enhanced(r
     assert result.exit_code == 0
     warned = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
     assert len(warned) == 2
-    assert "colour profile is not one for RGB pictures and is left out" in warned[0]
-    assert "EXIF block is damaged and is left out" in warned[1]
+    target = photo.with_name("photo.enhanced.png")
+    assert warned[0] == f"Warning: '{target}': the source's colour profile is not one for RGB pictures and is left out"
+    assert warned[1] == f"Warning: '{target}': the EXIF block is damaged and is left out"
+
+
+def test_warning_of_a_decoder_names_the_file(run: Run, tmp_path: Path) -> None:
+    source = _picture(tmp_path / "pages.tiff", save_all=True, append_images=[Image.new("L", (4, 4))])
+
+    result = run(source, "--enhancer", "jpeg", "--steps", "1")
+
+    assert f"Warning: '{source}': the TIFF file has several pages; the first is read\n" in result.stderr
