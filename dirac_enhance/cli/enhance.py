@@ -95,7 +95,8 @@ def enhance(
       dirac-enhance photo.jpg --weights run/jpeg.safetensors
     """
     codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
-    search = FolderSearch(recognise_by(each.codec for each in codecs), output and Path(output)) if recursive else None
+    recognises = recognise_by(each.codec for each in codecs)
+    search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
     inputs = _find(files, files_from, search)
     try:
         plan = plan_batch(inputs, output, overwrite=overwrite)

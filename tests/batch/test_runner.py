@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -36,7 +36,7 @@ from dirac_enhance.batch.recipe import Enhanced, Failed, Outcome, Recipe, Skippe
 from dirac_enhance.batch.runner import run_batch
 from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.schedule import linear_schedule
-from dirac_enhance.image import AS_NEW_FILE, OutputSettings
+from dirac_enhance.image import AS_NEW_FILE, OutputSettings, write_image
 
 PATIENCE = 10.0
 """Seconds until a test gives up waiting for another thread."""
@@ -112,7 +112,7 @@ class Bench:
         self.jobs.append(Job(source, self.folder / target.format(number)))
         return self.jobs[-1]
 
-    def run(self, *, alone: bool = False, progress: Callable[[float], None] = lambda _: None) -> Iterator[Outcome]:
+    def run(self, *, alone: bool = False, progress: Callable[[float], None] = lambda _: None) -> Generator[Outcome]:
         registered = RegisteredCodec(self.codec, None, "dist-toy", "1.5")
         host = CodecHost({"toy": registered}, {}, _manager=pluggy.PluginManager("dirac_enhance"), _entry_points={})
         cpu, full = torch.device("cpu"), torch.float32
@@ -202,11 +202,10 @@ def test_the_network_goes_on_while_results_are_written(bench: Bench, monkeypatch
     for height in (8, 16):
         bench.add(height, 8)
     bench.predictor.before = lambda base: second_enhanced.set() if base.shape[2] == 16 else None
-    write = writing.write_image
 
     def write_slowly(*arguments: object, **keywords: object) -> None:
         waited.append(second_enhanced.wait(PATIENCE))
-        write(*arguments, **keywords)  # type: ignore[arg-type] # as given
+        write_image(*arguments, **keywords)  # type: ignore[arg-type] # as given
 
     monkeypatch.setattr(writing, "write_image", write_slowly)
 
@@ -381,7 +380,7 @@ def test_closing_stops_the_run_and_leaves_whole_results_only(bench: Bench, monke
 
     outcomes = bench.run()
     next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined] # it is a generator
+    outcomes.close()
 
     results = list((bench.folder / "results").iterdir())
     assert 1 <= len(results) < 40
