@@ -48,8 +48,8 @@ def time_network(enhancer: Enhancer, sizes: list[int], *, height: int, width: in
     ):
 
         def run(size: int) -> None:
-            conditions = torch.full((size,), 190, device=device), torch.full((size,), 20.0, device=device)
-            network(*planes[size], *conditions)
+            t, rate = torch.full((size,), 190, device=device), torch.full((size,), 20.0, device=device)
+            network(planes[size][0], planes[size][1], t, rate)
 
         for size in planes:
             run(size)  # warms up

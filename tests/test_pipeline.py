@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pluggy
 import pytest
@@ -19,6 +20,7 @@ from dirac_enhance import (
     CodecOption,
     CodecOptionError,
     DiracError,
+    Enhancer,
     InvalidBitstreamError,
     InvalidImageError,
     OptionValue,
@@ -28,7 +30,10 @@ from dirac_enhance import (
     check_options,
     check_pixel_count,
 )
-from dirac_enhance.pipeline import CodecChoice, decode_file
+from dirac_enhance.enhancer import Progress
+from dirac_enhance.image import read_rgb
+from dirac_enhance.pipeline import CodecChoice, decode_file, enhance_file
+from dirac_enhance.sampling import SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,32 @@ def test_options_are_read_from_text_and_set(toy_file: Path) -> None:
     decoded = decode_file(toy_file, _host(ToyCodec()), choice=CodecChoice(options={"brighter-by": "0.5"}))
 
     assert float(decoded.base.pixels.max()) == pytest.approx(0.7)
+
+
+def test_file_goes_through_the_whole_flow(toy_file: Path, tmp_path: Path) -> None:
+    class Inverting:
+        def enhance_batch(
+            self, bases: list[BaseReconstruction], sampling: SamplingSettings, *, progress: Progress
+        ) -> list[torch.Tensor]:
+            progress(1, 1)
+            return [1 - base.pixels for base in bases]
+
+        def evaluations(self, *, steps: int, **_: object) -> int:
+            return steps
+
+    sampling, steps = SamplingSettings(steps=3, samples=2), list[tuple[int, int]]()
+    done = enhance_file(
+        toy_file,
+        tmp_path / "result.png",
+        host=_host(ToyCodec()),
+        load_enhancer_of=lambda _: cast(Enhancer, Inverting()),
+        sampling=sampling,
+        progress=lambda *step: steps.append(step),
+    )
+
+    assert (done.target, done.decoded.codec.codec.id, done.evaluations) == (tmp_path / "result.png", "toy", 6)
+    assert steps == [(1, 1)]
+    torch.testing.assert_close(read_rgb(done.target), torch.full((3, 4, 6), 0.8))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ jobs ──decode_file──► PixelQueue ──► Grouping ──► enhance_
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from dirac_enhance.batch.decoding import DecodedPicture, decode_ahead
 from dirac_enhance.batch.grouping import Grouping
@@ -27,7 +27,7 @@ def ignore_progress(_pictures: float) -> None:
     """Tell nobody."""
 
 
-def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progress) -> Iterator[Outcome]:
+def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progress) -> Generator[Outcome, None, None]:
     """Do the jobs of a plan, and tell what became of each, about in their order.
 
     Codecs and `load_enhancer_of` are called from one thread of their own, the network from the caller's. Pictures of

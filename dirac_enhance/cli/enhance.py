@@ -105,7 +105,7 @@ def enhance(
         host.codec(enhancer_id)
     codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
     recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
-    search = FolderSearch(recognises, output and Path(output)) if recursive else None
+    search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
     inputs = _find(files, files_from, search)
     try:
         plan = plan_batch(inputs, output, overwrite=overwrite)

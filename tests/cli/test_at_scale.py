@@ -57,7 +57,7 @@ def damaged(tmp_path: Path) -> Path:
 def test_a_thousand_damaged_files_end_with_a_report_and_bounded_memory(damaged: Path, tmp_path: Path) -> None:
     assert bundled_weights("jpeg") is not None
     better = tmp_path / "better"
-    odd = ["folder.jpg", "pipe.jpg", "missing.jpg", "unreadable.jpg", "blocked/000.jpg"]
+    odd = ["folder.jpg", "pipe.jpg", "missing.jpg", "unreadable.jpg", "blocked/000.jpg", "/dev/null"]
     (tmp_path / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "unreadable.jpg").symlink_to("unreadable.jpg")  # a loop: even root cannot read it

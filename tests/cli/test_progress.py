@@ -6,6 +6,7 @@ import io
 import sys
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,13 @@ def test_terminal_gets_a_bar_with_the_time_left_that_vanishes(monkeypatch: pytes
 def test_bar_counts_files_that_never_reach_the_network_and_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     tqdm = pytest.importorskip("tqdm").tqdm
     steps: list[float] = []
+
+    def update(bar: Any, step: float) -> None:
+        steps.append(step)
+        bar.n += step
+
     monkeypatch.setattr(sys, "stderr", _Terminal())
-    monkeypatch.setattr(tqdm, "update", lambda bar, step: (steps.append(step), setattr(bar, "n", bar.n + step)))
+    monkeypatch.setattr(tqdm, "update", update)
 
     with follow("4 files", total=4) as progress:
         progress.advance(1.0)
