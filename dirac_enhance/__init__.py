@@ -29,6 +29,7 @@ from dirac_enhance.errors import (
     InvalidImageError,
     MetricError,
     OutputExistsError,
+    OutputPathError,
     PluginError,
     PluginWarning,
     RateFactorError,
@@ -41,15 +42,18 @@ from dirac_enhance.errors import (
     WeightsMismatchWarning,
 )
 from dirac_enhance.hookspecs import RegisterCodec, hookimpl
+from dirac_enhance.pixel_limit import MAX_PIXELS, check_pixel_count
 from dirac_enhance.window import Window
 
 if TYPE_CHECKING:
+    from dirac_enhance.colour_profile import cmyk_to_srgb
     from dirac_enhance.enhancer import Enhancer, TrajectoryPoint, load_enhancer
     from dirac_enhance.host import CodecHost, PluginFailure, RegisteredCodec, load_host
     from dirac_enhance.weights import WeightsFile, WeightsMetadata, bundled_weights
 
 __all__ = [
     "HEADER_BYTES",
+    "MAX_PIXELS",
     "BaseReconstruction",
     "BenchmarkError",
     "Codec",
@@ -69,6 +73,7 @@ __all__ = [
     "MetricError",
     "OptionValue",
     "OutputExistsError",
+    "OutputPathError",
     "PluginError",
     "PluginFailure",
     "PluginWarning",
@@ -90,6 +95,8 @@ __all__ = [
     "Window",
     "bundled_weights",
     "check_options",
+    "check_pixel_count",
+    "cmyk_to_srgb",
     "hookimpl",
     "load_enhancer",
     "load_host",
@@ -104,6 +111,7 @@ _OWNERS = {
     "WeightsFile": "weights",
     "WeightsMetadata": "weights",
     "bundled_weights": "weights",
+    "cmyk_to_srgb": "colour_profile",
     "load_enhancer": "enhancer",
     "load_host": "host",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -191,7 +191,7 @@ class BaseReconstruction:
         pixels: (3, H, W) float32 in [0, 1].
         alpha: (H, W) float32 in [0, 1], or None.
         rate_factor: the codec's own quality number, or None where the bits do not say.
-        coded_bytes: length of the coded file in bytes.
+        coded_bytes: length of the coded file in bytes; 0 where there is none, as in `from_pixels`.
         metadata: colour profile, EXIF and the like.
         consistency: projection onto what the bits allow, or None.
         details: what else the codec knows of the file, name to text, as `dirac-enhance info` shows it; both lower-case
@@ -222,6 +222,42 @@ class BaseReconstruction:
             isinstance(text, str) for fact in details.items() for text in fact
         ):
             raise InvalidImageError(f"details {details!r}; a base reconstruction has a mapping of text to text")
+
+    @classmethod
+    def from_pixels(cls, pixels: Tensor, *, metadata: ImageMetadata | None = None) -> BaseReconstruction:
+        """Take pixels that some decoder has already put out: a video frame, a screenshot, another program's result.
+
+        Their rate factor is unknown, so that an enhancer judges it by the picture alone.
+
+        Args:
+            pixels: (C, H, W), uint8, or floating point in [0, 1]; 1 channel is grayscale, 2 are grayscale and alpha,
+                3 RGB, 4 RGB and alpha.
+            metadata: colour profile and the like; `grayscale` is set by the number of channels.
+
+        Raises:
+            InvalidImageError: if they are of another shape or type, or a value is outside the range.
+        """
+        import torch
+
+        shape = tuple(pixels.shape)
+        if len(shape) != 3 or not 1 <= shape[0] <= 4 or 0 in shape:
+            raise InvalidImageError(f"pixels of shape {shape}; expected (channels, height, width) with 1 to 4 channels")
+        if pixels.dtype == torch.uint8:
+            planes = pixels.to(torch.float32).div_(255)
+        elif pixels.is_floating_point():
+            planes = pixels.detach().to(torch.float32)
+        else:
+            raise InvalidImageError(f"pixels of type {pixels.dtype}; expected uint8, or floating point in [0, 1]")
+        lowest, highest = (float(bound) for bound in planes.aminmax())
+        if not (lowest >= 0 and highest <= 1):  # false for NaN, too
+            raise InvalidImageError(f"pixels from {lowest:g} to {highest:g}; expected floating point in [0, 1]")
+        grayscale, has_alpha = shape[0] < 3, shape[0] in (2, 4)
+        return cls(
+            planes[:1].repeat(3, 1, 1) if grayscale else planes[:3].contiguous(),
+            coded_bytes=0,
+            alpha=planes[-1].contiguous() if has_alpha else None,
+            metadata=replace(metadata or ImageMetadata(), grayscale=grayscale),
+        )
 
     @property
     def height(self) -> int:

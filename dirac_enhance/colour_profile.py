@@ -1,4 +1,4 @@
-"""ICC colour profiles: what one is called, which one an image file carries, and pixels from it to sRGB."""
+"""ICC colour profiles: what one is called, whether it can be used, and pixels from it to sRGB."""
 
 from __future__ import annotations
 
@@ -64,3 +64,41 @@ def to_srgb(pixels: Tensor, profile: bytes | None) -> Tensor:
         )
         return pixels
     return torch.from_numpy(numpy.array(converted)).permute(2, 0, 1).contiguous().float().div_(255)
+
+
+def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert a CMYK image through its colour profile, or by Pillow's formula where there is none that works.
+
+    Args:
+        image: of mode CMYK, 0 for no ink.
+        profile: its colour profile, which no longer holds for the result.
+
+    Returns:
+        An image of mode RGB in sRGB.
+
+    Warns:
+        DiracWarning: if the profile is damaged or of another colour space.
+    """
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except _PROFILE_ERRORS:
+            converted = None
+        if converted is not None:
+            return converted
+        warnings.warn(
+            "the CMYK picture's colour profile is damaged or not one for CMYK; its colours are converted without",
+            DiracWarning,
+            stacklevel=2,
+        )
+    return image.convert("RGB")
+
+
+def is_readable_profile(profile: bytes) -> bool:
+    """Whether a colour management system can open a profile at all."""
+    try:
+        ImageCms.ImageCmsProfile(BytesIO(profile))
+    except _PROFILE_ERRORS:
+        return False
+    return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,19 @@ from dirac_enhance.diffusion.sampler import sample_residual
 from dirac_enhance.diffusion.schedule import NoiseSchedule
 from dirac_enhance.diffusion.threshold import limit_residual
 from dirac_enhance.diffusion.trajectory import Evaluation, Spacing, plan_trajectory
-from dirac_enhance.errors import SamplingError, WeightsError, WeightsMismatchWarning
+from dirac_enhance.errors import InvalidImageError, SamplingError, WeightsError, WeightsMismatchWarning
 from dirac_enhance.networks.restore import restore_network, restore_schedule
+from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.tiling import TiledPredictor
+from dirac_enhance.transparency import fill_transparent, restore_transparent
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, find_weights
 
 Progress = Callable[[int, int], None]
 """Called with the number of network evaluations done and their total."""
+
+BATCH_PIXELS = 768 * 768
+"""Padded pixels of a batch that is worth its memory: no network cuts such a picture into tiles, and on an accelerator
+the planes stay there between evaluations."""
 
 
 def _ignore_progress(done: int, total: int) -> None:
@@ -76,7 +83,7 @@ class Enhancer:
         eta: float = 0.0,
         progress: Progress = _ignore_progress,
     ) -> Tensor:
-        """Enhance a picture: x̃ + r̂_0 of the last evaluation (DIRAC section 3.2).
+        """Enhance a picture: x̃ + r̂_0 of the last evaluation (DIRAC section 3.2); `enhance_batch` takes several.
 
         The same base reconstruction, settings, device, precision and tile give the same bytes. `steps`, `late_start`,
         `spacing` and `evaluations` are those of `plan_trajectory`; None is the weights' own default.
@@ -99,21 +106,47 @@ class Enhancer:
             SamplingError: if a setting is out of its range, or leads to timesteps the network was not trained for.
             DeviceError: if the device has too little memory for the smallest tile.
         """
-        if samples < 1:
-            raise SamplingError(f"{samples} samples given; expected at least 1")
-        plan = self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
-        total: Tensor | None = None
-        for sample in range(samples):
-            walk = self._walk(base, plan, NoiseField(seed, sample), eta)
-            done, everything = sample * len(plan), samples * len(plan)
+        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, samples, eta)
+        return self.enhance_batch([base], sampling, progress=progress)[0]
+
+    def enhance_batch(
+        self,
+        bases: Sequence[BaseReconstruction],
+        sampling: SamplingSettings = DEFAULTS,
+        *,
+        progress: Progress = _ignore_progress,
+    ) -> list[Tensor]:
+        """Enhance pictures of equal `padded_size` together, each with the noise and rate factor it has on its own.
+
+        Every result is that of `enhance` but for the rounding of sums, which may depend on a tensor's size.
+
+        Args:
+            bases: at least one; up to `BATCH_PIXELS` in all are quickest.
+            sampling: as the keywords of `enhance`.
+            progress: called after each network evaluation of the whole batch.
+
+        Returns:
+            (3, H, W) float32 in [0, 1] for each picture, of its size.
+
+        Raises:
+            InvalidImageError: if the padded sizes differ.
+            SamplingError: as `enhance` does.
+            DeviceError: as `enhance` does.
+        """
+        if sampling.samples < 1:
+            raise SamplingError(f"{sampling.samples} samples given; expected at least 1")
+        plan = self._plan(sampling)
+        total: list[Tensor] = []
+        for sample in range(sampling.samples):
+            walk = self._walk(bases, plan, NoiseField(sampling.seed, sample), sampling.eta)
+            done, everything = sample * len(plan), sampling.samples * len(plan)
             for index in range(1, len(plan)):
                 next(walk)  # dropped at once, or two residuals would be in memory during the next evaluation
                 progress(done + index, everything)
-            pixels = _add_residual(base, next(walk)[1])
+            pictures = _add_residuals(bases, next(walk)[1])
             progress(done + len(plan), everything)
-            total = pixels if total is None else total.add_(pixels)
-        assert total is not None
-        return total.div_(samples)
+            total = [sum_.add_(pixels) for sum_, pixels in zip(total, pictures, strict=True)] if total else pictures
+        return [sum_.div_(sampling.samples) for sum_ in total]
 
     def trajectory(
         self,
@@ -132,10 +165,10 @@ class Enhancer:
         The last one equals `enhance` with the same settings. Settings and errors are those of `enhance`, but for
         `sample`, which says which of the seed's independent samples to draw; they are checked before the first point.
         """
-        plan = self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
-        walk = self._walk(base, plan, NoiseField(seed, sample), eta)
+        plan = self._plan(SamplingSettings(steps, late_start, spacing, evaluations))
+        walk = self._walk([base], plan, NoiseField(seed, sample), eta)
         return (
-            TrajectoryPoint(evaluation.position, evaluation.timestep, _add_residual(base, residual))
+            TrajectoryPoint(evaluation.position, evaluation.timestep, _add_residuals([base], residual)[0])
             for evaluation, residual in walk
         )
 
@@ -152,18 +185,22 @@ class Enhancer:
         Raises:
             SamplingError: as `enhance` does.
         """
-        return len(self._plan(steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations))
+        return len(self._plan(SamplingSettings(steps, late_start, spacing, evaluations)))
 
-    def _plan(
-        self, *, steps: int, late_start: int | None, spacing: Spacing | None, evaluations: int | None
-    ) -> tuple[Evaluation, ...]:
-        own = self.metadata
+    def padded_size(self, base: BaseReconstruction) -> tuple[int, int]:
+        """Return height and width, in multiples of the stride, at which the network sees a picture."""
+        return (base.height + -base.height % self.stride, base.width + -base.width % self.stride)
+
+    def _plan(self, sampling: SamplingSettings) -> tuple[Evaluation, ...]:
+        own, spacing, evaluations = self.metadata, sampling.spacing, sampling.evaluations
         if spacing is None:
             spacing = own.spacing if evaluations is None else "log-snr"
         if evaluations is None and spacing == own.spacing:
             evaluations = own.evaluations
-        start = own.late_start if late_start is None else late_start
-        plan = plan_trajectory(self.schedule, steps=steps, late_start=start, spacing=spacing, evaluations=evaluations)
+        start = own.late_start if sampling.late_start is None else sampling.late_start
+        plan = plan_trajectory(
+            self.schedule, steps=sampling.steps, late_start=start, spacing=spacing, evaluations=evaluations
+        )
         lowest, highest = own.trained_timesteps
         for evaluation in plan:
             if not lowest <= evaluation.timestep <= highest:
@@ -173,29 +210,52 @@ class Enhancer:
                 )
         return plan
 
-    def _prepare(self, pixels: Tensor) -> Tensor:
-        """Return x̃ as (1, 3, H', W') in [−1, 1], repeated at the bottom and right up to multiples of the stride."""
-        below, beside = (-side % self.stride for side in pixels.shape[1:])
-        return F.pad(pixels[None], (0, beside, 0, below), mode="replicate").mul(2).sub_(1)
+    def _prepare(self, bases: Sequence[BaseReconstruction]) -> Tensor:
+        """Return x̃ as (N, 3, H', W') in [−1, 1], repeated at the bottom and right up to multiples of the stride."""
+        sizes = sorted({self.padded_size(base) for base in bases})
+        if len(sizes) != 1:
+            given = ", ".join(f"{height}×{width}" for height, width in sizes) or "none"
+            raise InvalidImageError(f"a batch of pictures padded to {given} pixels given; expected one size")
+        ((height, width),) = sizes
+        padded = [
+            F.pad(
+                fill_transparent(base.pixels.detach(), base.alpha)[None],
+                (0, width - base.width, 0, height - base.height),
+                mode="replicate",
+            )
+            for base in bases
+        ]
+        planes = torch.cat(padded) if len(padded) > 1 else padded[0]
+        home = self.device if len(bases) * height * width <= BATCH_PIXELS else torch.device("cpu")
+        return planes.to(home).mul(2).sub_(1)
 
     def _walk(
-        self, base: BaseReconstruction, plan: tuple[Evaluation, ...], noise: NoiseField, eta: float
+        self, bases: Sequence[BaseReconstruction], plan: tuple[Evaluation, ...], noise: NoiseField, eta: float
     ) -> Iterator[tuple[Evaluation, Tensor]]:
+        rate_factors = [base.rate_factor for base in bases]
+        known = [math.nan if rate is None else rate for rate in rate_factors]
         return sample_residual(
             self.predictor,
-            self._prepare(base.pixels.detach()),
+            self._prepare(bases),
             schedule=self.schedule,
             evaluations=plan,
             noise=noise,
-            rate_factor=base.rate_factor,
+            rate_factor=rate_factors[0] if len(set(rate_factors)) == 1 else torch.tensor(known),
             eta=eta,
-            constrain=limit_residual(self.metadata.thresholds, base.rate_factor),
+            constrain=limit_residual(self.metadata.thresholds, rate_factors),
         )
 
 
-def _add_residual(base: BaseReconstruction, residual: Tensor) -> Tensor:
-    """Return the picture x̃ + r̂_0, in [0, 1]; a residual in [−1, 1] units counts half."""
-    return torch.add(base.pixels.detach(), residual[0, :, : base.height, : base.width], alpha=0.5).clamp_(0, 1)
+def _add_residuals(bases: Sequence[BaseReconstruction], residuals: Tensor) -> list[Tensor]:
+    """Return each picture x̃ + r̂_0, x̃ where it is transparent, in [0, 1]; a residual in [−1, 1] units counts half."""
+    return [
+        restore_transparent(
+            torch.add(base.pixels.detach(), residual[:, : base.height, : base.width], alpha=0.5).clamp_(0, 1),
+            base.pixels.detach(),
+            base.alpha,
+        )
+        for base, residual in zip(bases, residuals.cpu(), strict=True)
+    ]
 
 
 def load_enhancer(

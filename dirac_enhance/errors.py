@@ -39,6 +39,10 @@ class OutputExistsError(DiracError):
     """An output file is already there and overwriting was not asked for."""
 
 
+class OutputPathError(DiracError):
+    """Names of results that clash with each other or with an input, or a file where a folder is needed."""
+
+
 class WeightsError(DiracError):
     """Enhancer weights that are missing, damaged or made for another architecture."""
 

@@ -1,4 +1,4 @@
-"""EXIF blocks as raw bytes: the orientation reset and the thumbnail dropped, every other byte left where it is."""
+"""EXIF blocks as raw bytes: orientation read or reset, thumbnail dropped, every other byte left where it is."""
 
 from __future__ import annotations
 
@@ -46,17 +46,50 @@ def upright_exif(exif: bytes) -> bytes:
     """
     block = bytearray(exif)
     try:
-        order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(block[:4])]
-        main = _read_directory(block, order, offset=struct.unpack_from(f"{order}I", block, 4)[0])
-        for position, tag, _ in main.entries:
-            if tag == _ORIENTATION:
-                struct.pack_into(f"{order}HHIHH", block, position, _ORIENTATION, _SHORT, 1, _UPRIGHT, 0)
+        order, main = _read_main_directory(block)
+        _reset_orientation(block, order, main)
         if main.following:
             struct.pack_into(f"{order}I", block, main.link, 0)
             _erase_thumbnail(block, _read_directory(block, order, offset=main.following), after=main.link + 4)
     except (KeyError, struct.error) as cause:
         raise InvalidImageError("the EXIF block is damaged") from cause
     return bytes(block)
+
+
+def upright_tiff(tiff: bytes) -> bytes:
+    """Return a TIFF file, which has the structure of an EXIF block, with its orientation reset to 1.
+
+    Raises:
+        InvalidImageError: if its main directory is damaged, or it is a BigTIFF file.
+    """
+    block = bytearray(tiff)
+    try:
+        _reset_orientation(block, *_read_main_directory(block))
+    except (KeyError, struct.error) as cause:
+        raise InvalidImageError("the TIFF directory is damaged, or that of a BigTIFF file") from cause
+    return bytes(block)
+
+
+def read_orientation(exif: bytes) -> int:
+    """Return the orientation 1…8 that an EXIF block without its prefix gives; 1 where it is absurd or absent."""
+    try:
+        _, main = _read_main_directory(bytearray(exif))
+    except (KeyError, struct.error):
+        return _UPRIGHT
+    orientation = next(main.values((_ORIENTATION,)), _UPRIGHT)
+    return orientation if 1 <= orientation <= 8 else _UPRIGHT
+
+
+def _read_main_directory(block: bytearray) -> tuple[str, _Directory]:
+    """Return the byte order, as `struct` has it, and the first directory."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(block[:4])]
+    return order, _read_directory(block, order, offset=struct.unpack_from(f"{order}I", block, 4)[0])
+
+
+def _reset_orientation(block: bytearray, order: str, main: _Directory) -> None:
+    for position, tag, _ in main.entries:
+        if tag == _ORIENTATION:
+            struct.pack_into(f"{order}HHIHH", block, position, _ORIENTATION, _SHORT, 1, _UPRIGHT, 0)
 
 
 def _read_directory(block: bytearray, order: str, *, offset: int) -> _Directory:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from dirac_enhance.codec import HEADER_BYTES, BaseReconstruction
 from dirac_enhance.contract import find_fault
@@ -26,10 +26,13 @@ from dirac_enhance.errors import (
     UnknownCodecError,
 )
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
+from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count, is_pillow_bomb
+from dirac_enhance.sampling import DEFAULTS, SamplingSettings
+from dirac_enhance.streams import name_source, read_source
+from dirac_enhance.subject import about
 
 if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
-    from dirac_enhance.diffusion.trajectory import Spacing
     from dirac_enhance.enhancer import Enhancer, Progress
     from dirac_enhance.host import CodecHost, RegisteredCodec
 
@@ -39,53 +42,29 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class CodecChoice:
-    """Which codec decodes a file: its id or `AUTO`, and its options, name to text as on the command line."""
+    """What is made of a file's bytes.
+
+    Args:
+        codec_id: of the codec that decodes them, or `AUTO`.
+        options: of that codec, name to text as on the command line.
+        enhancer_id: the file holds decoded pixels: no codec runs, and this is the id of the one whose artefacts they
+            carry; None if they are to be decoded.
+        max_pixels: of the largest picture that is decoded.
+    """
 
     codec_id: str = AUTO
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    enhancer_id: str | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 DETECTED = CodecChoice()
 """The codec that recognises the file, its options at their defaults."""
 
 
-class TrajectoryKeywords(TypedDict):
-    """The keywords that `Enhancer.enhance` and `Enhancer.evaluations` share."""
-
-    steps: int
-    late_start: int | None
-    spacing: Spacing | None
-    evaluations: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingSettings:
-    """How an enhancer samples, as in `Enhancer.enhance`; None stands for the default of its weights."""
-
-    steps: int = 100
-    late_start: int | None = None
-    spacing: Spacing | None = None
-    evaluations: int | None = None
-    seed: int = 0
-    samples: int = 1
-    eta: float = 0.0
-
-    def trajectory_keywords(self) -> TrajectoryKeywords:
-        """The settings that say where the network is evaluated, by name."""
-        return {
-            "steps": self.steps,
-            "late_start": self.late_start,
-            "spacing": self.spacing,
-            "evaluations": self.evaluations,
-        }
-
-
-DEFAULTS = SamplingSettings()
-
-
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded file: its base reconstruction, and the codec it came from, options set."""
+    """A decoded file: its base reconstruction, and the codec that it came from or whose artefacts it carries."""
 
     codec: RegisteredCodec
     base: BaseReconstruction
@@ -120,8 +99,8 @@ def enhance_file(
     """Decode a file, enhance the picture and write it; the flow at the top of this module.
 
     Args:
-        source: a coded picture.
-        target: where the result goes; its suffix names the format.
+        source: a coded picture; `STANDARD_STREAM` for standard input.
+        target: where the result goes; its suffix names the format, and `STANDARD_STREAM` is PNG to standard output.
         host: the codecs to choose from.
         load_enhancer_of: called with the codec of the file; may keep enhancers between calls.
         choice: of the codec.
@@ -136,14 +115,7 @@ def enhance_file(
     check_output(target, output=output)
     decoded = decode_file(source, host, choice=choice)
     enhancer = load_enhancer_of(decoded.codec)
-    pixels = enhancer.enhance(
-        decoded.base,
-        **sampling.trajectory_keywords(),
-        seed=sampling.seed,
-        samples=sampling.samples,
-        eta=sampling.eta,
-        progress=progress,
-    )
+    (pixels,) = enhancer.enhance_batch([decoded.base], sampling, progress=progress)
     write_image(target, pixels, metadata=decoded.base.metadata, alpha=decoded.base.alpha, output=output)
     evaluations = sampling.samples * enhancer.evaluations(**sampling.trajectory_keywords())
     return EnhancedFile(target, decoded, enhancer, evaluations, time.perf_counter() - started)
@@ -170,43 +142,46 @@ def decode_to_file(
 
 
 def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) -> Decoded:
-    """Decode a file with the chosen codec.
+    """Decode a file, or standard input for `STANDARD_STREAM`, with the chosen codec; or read its decoded pixels.
 
     Raises:
         InvalidImageError: if the file is missing, empty, unreadable or no regular file.
         UnknownCodecError: if the chosen codec is not known, or none recognises the file.
-        CodecOptionError: if an option is not the codec's.
-        InvalidBitstreamError: if the codec cannot decode the file.
+        CodecOptionError: if an option is not the codec's, or one is given for decoded pixels.
+        InvalidBitstreamError: if the file cannot be decoded, or has more pixels than are allowed.
         PluginError: if the codec breaks its contract.
     """
-    content = _read(path)
+    if choice.enhancer_id is not None:
+        return _read_pixels(path, host, choice)
+    content = read_source(path)
     codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
-    codec = replace(codec, codec=configure_codec(codec.codec, choice.options))
-    return Decoded(codec, _decode(content, codec, path=path))
+    codec = replace(codec, codec=_limit_pixels(configure_codec(codec.codec, choice.options), choice))
+    return Decoded(codec, _decode(content, codec, path=path, max_pixels=choice.max_pixels))
 
 
-def _read(path: Path) -> bytes:
+def _read_pixels(path: Path, host: CodecHost, choice: CodecChoice) -> Decoded:
+    from dirac_enhance.decoded_pixels import read_decoded_pixels
+
+    if choice.codec_id != AUTO or choice.options:
+        raise CodecOptionError(
+            f"--enhancer {choice.enhancer_id} takes decoded pixels, for which no codec runs; leave out --codec and"
+            " --codec-option"
+        )
+    codec = host.codec(choice.enhancer_id or "")
     try:
-        if path.is_dir():
-            raise InvalidImageError(f"'{path}' is a folder; name the files in it, as in {path / '*.jpg'}")
-        if path.exists() and not path.is_file():
-            raise InvalidImageError(f"'{path}' is a device or pipe; expected a file")
-        content = path.read_bytes()
-    except FileNotFoundError as cause:
-        raise InvalidImageError(f"there is no file '{path}'") from cause
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else cause
-        raise InvalidImageError(f"cannot read '{path}': {reason}") from cause
-    if not content:
-        raise InvalidImageError(f"'{path}' is empty; expected a coded picture")
-    return content
+        with about(name_source(path)):
+            return Decoded(codec, read_decoded_pixels(read_source(path), max_pixels=choice.max_pixels))
+    except InvalidBitstreamError as error:
+        raise InvalidBitstreamError(f"{name_source(path)}: {error}") from error
+    except MemoryError as cause:
+        raise InvalidImageError(f"{name_source(path)}: not enough memory to read it") from cause
 
 
 def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
     try:
         return host.codec_for(content[:HEADER_BYTES], path.suffix)
     except UnknownCodecError as error:
-        raise UnknownCodecError(f"'{path}': {error}") from error
+        raise UnknownCodecError(f"{name_source(path)}: {error}") from error
 
 
 def configure_codec(codec: Codec, options: Mapping[str, str]) -> Codec:
@@ -225,21 +200,34 @@ def configure_codec(codec: Codec, options: Mapping[str, str]) -> Codec:
     return codec.with_options(**{declared[name].keyword: declared[name].parse(text) for name, text in options.items()})
 
 
-def _decode(content: bytes, codec: RegisteredCodec, *, path: Path) -> BaseReconstruction:
-    plugin = f"'{path}': codec '{codec.codec.id}' from {codec.distribution} {codec.version}"
+def _limit_pixels(codec: Codec, choice: CodecChoice) -> Codec:
+    """Tell a codec that can refuse large pictures how large they may be, unless one of its options said so."""
+    if MAX_PIXELS not in codec.options or MAX_PIXELS.name in choice.options:
+        return codec
+    return codec.with_options(**{MAX_PIXELS.keyword: choice.max_pixels})
+
+
+def _decode(content: bytes, codec: RegisteredCodec, *, path: Path, max_pixels: int) -> BaseReconstruction:
+    name = name_source(path)
+    plugin = f"{name}: codec '{codec.codec.id}' from {codec.distribution} {codec.version}"
     try:
-        base = codec.codec.decode(content)
+        with about(name):
+            base = codec.codec.decode(content)
+        fault = find_fault(base)
+        if fault is None:
+            check_pixel_count(base.height, base.width, maximum=max_pixels)  # of a codec that does not check it itself
     except InvalidBitstreamError as error:
-        raise InvalidBitstreamError(f"'{path}': {error}") from error
+        raise InvalidBitstreamError(f"{name}: {error}") from error
     except InvalidImageError as error:  # a `BaseReconstruction` of the wrong shape or type
         raise PluginError(f"{plugin} broke its contract: {error}") from error
     except DiracError:
         raise
     except MemoryError as cause:
-        raise InvalidImageError(f"'{path}': not enough memory to decode it") from cause
+        raise InvalidImageError(f"{name}: not enough memory to decode it") from cause
     except (Exception, SystemExit) as cause:
+        if is_pillow_bomb(cause):
+            raise InvalidBitstreamError(f"{name}: the file claims too many pixels: {cause}") from cause
         raise PluginError(f"{plugin} failed: {type(cause).__name__}: {cause}; tell the plugin's authors") from cause
-    fault = find_fault(base)
     if fault:
         raise PluginError(f"{plugin} broke its contract: {fault}; tell the plugin's authors")
     return base

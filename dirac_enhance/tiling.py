@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.errors import DeviceError
 from dirac_enhance.tiles import Tile, plan_tiles, taper_tile
 
@@ -58,14 +59,14 @@ class TileableNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """What the network is told beside the planes; the rate factor is NaN where it is not known."""
+    """What the network is told beside the planes; the rate factor, of all or of each, is NaN where it is not known."""
 
     timestep: int
-    rate_factor: float
+    rate_factor: float | Tensor
 
 
 class TiledPredictor:
-    """A `Predictor` that runs a network tile by tile; r_t, x̃ and r̂_0 stay in host memory.
+    """A `Predictor` that runs a network tile by tile; r_t, x̃ and r̂_0 stay where they are, as a rule in host memory.
 
     A strictly local network reads a halo as wide as its receptive radius around each tile: the result is the untiled
     one but for the rounding of sums, which may depend on a tensor's size. A network that sees the whole plane
@@ -99,15 +100,15 @@ class TiledPredictor:
         self.tile = tile
 
     def predict(
-        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: float | None
+        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: RateFactor
     ) -> Tensor:
-        """Predict r_0 of a whole picture; see `Predictor`.
+        """Predict r_0 of whole pictures; see `Predictor`.
 
         Args:
             noised_residual: (N, 3, H, W) float32; H and W multiples of the network's stride.
             base_reconstruction: (N, 3, H, W) float32 in [−1, 1].
             timestep: t.
-            rate_factor: of the base codec, or None.
+            rate_factor: of the base codec: a number, None, or (N,) float32.
 
         Raises:
             DeviceError: if the device has too little memory for the smallest tile.
@@ -164,7 +165,7 @@ class TiledPredictor:
         rows, columns = tile.halo.slices
         batch = len(planes[0])
         t = torch.full((batch,), condition.timestep, dtype=torch.int64, device=self.device)
-        rate = torch.full((batch,), condition.rate_factor, dtype=torch.float32, device=self.device)
+        rate = torch.as_tensor(condition.rate_factor, dtype=torch.float32, device=self.device).expand(batch)
         with torch.inference_mode(), self._arithmetic():
             r_t, base = (plane[..., rows, columns].to(self.device) for plane in planes)
             return self.network(r_t, base, t, rate).to(planes[0].device)

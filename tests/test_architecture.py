@@ -21,11 +21,12 @@ PACKAGE = ROOT / "dirac_enhance"
 # Module or sub-package → the modules and sub-packages of this package that it may import when it runs, "*" for all.
 # Imports for type checking only are free. Within a sub-package all may import each other, in no circle.
 MAY_IMPORT = {
-    "__init__": "codec enhancer errors host hookspecs weights window",
+    "__init__": "codec colour_profile enhancer errors host hookspecs pixel_limit weights window",
     "__main__": "cli",
     "errors": "",
     "window": "",
     "hookspecs": "",
+    "sampling": "",
     "atomic": "errors",
     "colour_profile": "errors",
     "codec": "errors",
@@ -39,11 +40,19 @@ MAY_IMPORT = {
     "tiles": "window",
     "tiling": "diffusion errors tiles",
     "exif": "errors",
-    "image_formats": "codec errors exif",
-    "image": "atomic codec errors exif image_formats",
+    "streams": "errors",
+    "subject": "",
+    "pixel_limit": "codec errors",
+    "image_formats": "codec colour_profile errors exif",
+    "sixteen_bit": "codec errors image_formats",
+    "image": "atomic codec errors exif image_formats sixteen_bit streams subject",
+    "webp": "",
+    "decoded_pixels": "codec colour_profile errors exif image_formats pixel_limit sixteen_bit webp",
+    "transparency": "",
     "host": "codec contract errors hookspecs weights",
-    "enhancer": "codec device diffusion errors networks tiling weights window",
-    "pipeline": "codec contract enhancer errors host image",
+    "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
+    "pipeline": "codec contract decoded_pixels enhancer errors host image pixel_limit sampling streams subject",
+    "batch": "codec enhancer errors host image image_formats pipeline sampling streams",
     "picture": "colour_profile errors host image pipeline",
     "rate_search": "codec errors",
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
@@ -59,14 +68,16 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs atomic codec contract weights weights_metadata host pipeline testing cli"
-    " networks.catalogue networks.config picture rate_search encoding inspection comparison bench"
+    "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
+    " weights_metadata host pipeline testing cli batch.inputs batch.plan networks.catalogue networks.config"
+    " picture rate_search encoding inspection comparison bench"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
 DOORS = {
-    "PIL": "bench.preparation colour_profile contact_sheet.drawing image image_formats training.images",
-    "cv2": "image",
+    "PIL": "bench.preparation colour_profile contact_sheet.drawing decoded_pixels image image_formats pixel_limit"
+    " sixteen_bit training.images",
+    "cv2": "sixteen_bit",
     "click": "cli host",
     "compressai": "",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -35,6 +36,48 @@ def test_existing_file_is_replaced_with_overwrite(tmp_path: Path) -> None:
     write_atomically(tmp_path / "result", b"new", overwrite=True)
 
     assert (tmp_path / "result").read_bytes() == b"new"
+
+
+def test_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synchronised = []
+
+    def fsync(descriptor: int) -> None:
+        assert not (tmp_path / "result").exists()
+        synchronised.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(tmp_path / "result", b"content")
+
+    assert synchronised == [len(b"content")]
+
+
+def test_disk_that_fills_up_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "result").write_bytes(b"old")
+    opened = Path.open
+
+    class Full:
+        """A file of which only the first bytes fit."""
+
+        def __init__(self, path: Path) -> None:
+            self.file = opened(path, "xb")
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def write(self, content: bytes) -> None:
+            self.file.write(content[:3])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda path, _mode: Full(path))
+        with pytest.raises(OSError, match="No space left on device"):
+            write_atomically(tmp_path / "result", b"content", overwrite=True)
+
+    assert (tmp_path / "result").read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "result"]
 
 
 @pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])

@@ -13,6 +13,7 @@ from dirac_enhance import (
     BaseReconstruction,
     CodecOption,
     CodecOptionError,
+    ImageMetadata,
     InvalidImageError,
     RateFactorError,
     RateRange,
@@ -99,3 +100,36 @@ def test_details_that_are_not_text_are_refused(details: Any) -> None:
     assert BaseReconstruction(torch.zeros(3, 1, 1), coded_bytes=1, details={"chroma": "4:2:0"}).details
     with pytest.raises(InvalidImageError, match="a mapping of text to text"):
         BaseReconstruction(torch.zeros(3, 1, 1), coded_bytes=1, details=details)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float32, torch.float64])
+def test_decoded_pixels_become_a_base_reconstruction(channels: int, dtype: torch.dtype) -> None:
+    levels = torch.randint(0, 256, (channels, 5, 7), generator=torch.Generator().manual_seed(1))
+    pixels = levels.to(dtype) if dtype == torch.uint8 else levels.to(dtype) / 255
+
+    base = BaseReconstruction.from_pixels(pixels, metadata=ImageMetadata(orientation=6))
+
+    tolerance = 1e-3 if dtype == torch.float16 else 1e-6
+    assert (base.rate_factor, base.coded_bytes, base.bits_per_pixel) == (None, 0, 0)
+    assert (base.metadata.grayscale, base.metadata.orientation) == (channels < 3, 6)
+    assert torch.allclose(base.pixels, (levels[:1] if channels < 3 else levels[:3]) / 255, atol=tolerance)
+    assert (base.alpha is not None) == (channels in (2, 4))
+    if base.alpha is not None:
+        assert torch.allclose(base.alpha, levels[-1] / 255, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (torch.zeros(5, 7, 3), r"pixels of shape \(5, 7, 3\); expected \(channels, height, width\) with 1 to 4"),
+        (torch.zeros(3, 0, 7), r"pixels of shape \(3, 0, 7\)"),
+        (torch.zeros(3, 7), r"pixels of shape \(3, 7\)"),
+        (torch.zeros(3, 5, 7, dtype=torch.int64), "pixels of type torch.int64; expected uint8, or floating point"),
+        (torch.full((3, 5, 7), 255.0), r"pixels from 255 to 255; expected floating point in \[0, 1\]"),
+        (torch.full((3, 5, 7), float("nan")), "pixels from nan to nan"),
+    ],
+)
+def test_pixels_of_another_shape_type_or_range_are_refused(pixels: torch.Tensor, message: str) -> None:
+    with pytest.raises(InvalidImageError, match=message):
+        BaseReconstruction.from_pixels(pixels)

@@ -11,11 +11,19 @@ import torch
 from torch import Tensor
 
 from dirac_enhance.codec import BaseReconstruction
+from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.enhancer import Enhancer, load_enhancer
-from dirac_enhance.errors import DeviceError, SamplingError, WeightsError, WeightsMismatchWarning
+from dirac_enhance.errors import (
+    DeviceError,
+    InvalidImageError,
+    SamplingError,
+    WeightsError,
+    WeightsMismatchWarning,
+)
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
+from dirac_enhance.sampling import SamplingSettings
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
 
 CONFIG = UNetConfig(channels=(8, 12), blocks_per_level=1, middle_blocks=1, residual_std=((1.0, 0.07),))
@@ -61,10 +69,10 @@ class SpyPredictor:
 
     compute: Callable[[Tensor], Tensor] = torch.zeros_like
     bases: list[Tensor] = field(default_factory=list)
-    conditions: list[tuple[int, float | None]] = field(default_factory=list)
+    conditions: list[tuple[int, RateFactor]] = field(default_factory=list)
 
     def predict(
-        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: float | None
+        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: RateFactor
     ) -> Tensor:
         self.bases.append(base_reconstruction.clone())
         self.conditions.append((timestep, rate_factor))
@@ -83,6 +91,22 @@ def test_any_size_comes_back_at_its_size_and_within_range(enhancer: Enhancer, he
     assert enhanced.shape == base.pixels.shape
     assert enhanced.dtype == torch.float32
     assert 0 <= float(enhanced.min()) <= float(enhanced.max()) <= 1
+
+
+def test_colours_under_transparent_pixels_do_no_harm_and_come_back(enhancer: Enhancer) -> None:
+    base = decoded(24, 32)
+    alpha = torch.ones(24, 32)
+    alpha[:, :12] = 0
+    black, noise = (
+        replace(base, pixels=torch.where(alpha > 0, base.pixels, hidden), alpha=alpha)
+        for hidden in (torch.tensor(0.0), base.pixels.flip(0))
+    )
+
+    over_black, over_noise = enhancer.enhance(black), enhancer.enhance(noise)
+
+    assert torch.equal(over_black[:, :, 12:], over_noise[:, :, 12:])
+    assert not torch.equal(over_black[:, :, 12:], base.pixels[:, :, 12:])
+    assert torch.equal(over_noise[:, :, :12], noise.pixels[:, :, :12])
 
 
 def test_no_residual_in_is_the_base_reconstruction_out() -> None:
@@ -181,6 +205,45 @@ def test_progress_counts_every_evaluation_of_every_sample() -> None:
     calls: list[tuple[int, int]] = []
     enhancer_of(SpyPredictor()).enhance(decoded(), samples=2, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 6) for done in range(1, 7)]
+
+
+BATCH = [
+    replace(decoded(height, width), pixels=decoded(height, width).pixels * brightness, rate_factor=rate_factor)
+    for height, width, brightness, rate_factor in ((40, 56, 1.0, 12.0), (39, 55, 0.5, None), (40, 55, 0.8, 70.0))
+]
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps": 1}, {"seed": 4, "samples": 2, "eta": 0.5, "evaluations": 2}])
+def test_a_batch_gives_each_picture_what_it_gets_alone(tmp_path: Path, settings: dict[str, Any]) -> None:
+    told = replace(CONFIG, rate_range=(1, 100), residual_std=((5.0, 0.12), (90.0, 0.04)))
+    weights = write_weights(tmp_path / "jpeg.safetensors", told, thresholds=((10.0, 0.4), (70.0, 0.02)))
+    enhancer = load_enhancer("jpeg", weights=weights, device="cpu", precision="float32")
+    together = enhancer.enhance_batch(BATCH, SamplingSettings(**settings))
+    for base, pixels in zip(BATCH, together, strict=True):
+        assert pixels.shape == base.pixels.shape
+        assert_within(pixels, enhancer.enhance(base, **settings), levels=1)
+    swapped = [replace(base, rate_factor=rate) for base, rate in zip(BATCH, (70.0, 12.0, None), strict=True)]
+    for pixels, other in zip(together, enhancer.enhance_batch(swapped, SamplingSettings(**settings)), strict=True):
+        assert float((pixels - other).abs().max()) > 2 / 255  # each is told its own rate factor
+
+
+def test_a_batch_is_one_evaluation_at_a_time_for_all_its_pictures() -> None:
+    predictor, calls = SpyPredictor(), list[tuple[int, int]]()
+    enhancer_of(predictor).enhance_batch(BATCH, progress=lambda done, total: calls.append((done, total)))
+    assert [base.shape for base in predictor.bases] == 3 * [(3, 3, 40, 56)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+    rate_factor = predictor.conditions[0][1]
+    assert isinstance(rate_factor, Tensor)
+    torch.testing.assert_close(rate_factor, torch.tensor([12.0, float("nan"), 70.0]), equal_nan=True)
+
+
+def test_a_batch_of_different_padded_sizes_is_refused() -> None:
+    enhancer = enhancer_of(SpyPredictor())
+    assert enhancer.padded_size(decoded(41, 56)) == (48, 56)
+    with pytest.raises(InvalidImageError, match="padded to 40×56, 48×56 pixels given; expected one size"):
+        enhancer.enhance_batch([decoded(40, 56), decoded(41, 56)])
+    with pytest.raises(InvalidImageError, match="padded to none"):
+        enhancer.enhance_batch([])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy
 import pytest
@@ -209,6 +211,71 @@ def test_pixels_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         write_image(tmp_path / "x.png", torch.full((3, 4, 4), float("nan")), metadata=ImageMetadata())
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".jpg", ".webp"])
+def test_stripped_files_keep_only_the_colour_profile(tmp_path: Path, suffix: str, depth: Literal[8, 16]) -> None:
+    if depth == 16 and suffix in (".jpg", ".webp"):
+        return
+    metadata = ImageMetadata(icc_profile=_SRGB, exif=_exif(6), xmp=_XMP, dpi=(300, 150), orientation=6)
+    output = OutputSettings(depth=depth, strip_metadata=True)
+    write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=output)
+
+    picture = _load(tmp_path / f"x{suffix}")
+    assert picture.size == (20, 30)
+    assert picture.info["icc_profile"] == _SRGB
+    assert not {"exif", "xmp", "dpi"} & set(picture.info) - ({"dpi"} if suffix == ".tiff" else set())
+    assert _MAKE not in picture.getexif()
+    assert b"300" not in repr(picture.info.get("dpi")).encode()
+
+
+@pytest.mark.parametrize("dpi", [(4.3e9, 4.3e9), (0.001, 72), (72, 1e300)])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_absurd_resolution_is_left_out_with_a_warning(
+    tmp_path: Path, dpi: tuple[float, float], depth: Literal[8, 16]
+) -> None:
+    for suffix in (".png", ".tiff", *((".jpg",) if depth == 8 else ())):
+        with pytest.warns(DiracWarning, match="dots per inch is absurd and is left out"):
+            write_image(
+                tmp_path / f"x{suffix}", _pixels(), metadata=ImageMetadata(dpi=dpi), output=OutputSettings(depth=depth)
+            )
+
+
+def test_metadata_too_long_for_jpeg_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    tags = Image.Exif()
+    tags[_MAKE] = "M" * 70_000
+    metadata = ImageMetadata(exif=tags.tobytes()[6:], xmp=b"<" + b"x" * 70_000)
+
+    with pytest.warns(DiracWarning, match="is too long for a JPEG file") as given:
+        write_image(tmp_path / "x.jpg", _pixels(), metadata=metadata)
+
+    assert len(given) == 2
+    assert not {"exif", "xmp"} & set(_load(tmp_path / "x.jpg").info)
+
+
+@pytest.mark.filterwarnings("ignore::dirac_enhance.DiracWarning")
+def test_no_damage_to_exif_keeps_a_picture_from_being_written(tmp_path: Path) -> None:
+    generator = numpy.random.default_rng(3)
+    intact = _exif(6)
+    for number in range(100):
+        damaged = bytearray(intact)
+        for position in generator.integers(0, len(intact), 1 + int(generator.integers(6))):
+            damaged[position] = int(generator.integers(256))
+        metadata = ImageMetadata(exif=bytes(damaged), orientation=6)
+        suffix, depth = ((".png", 8), (".jpg", 8), (".webp", 8), (".tiff", 8), (".tiff", 16), (".png", 16))[number % 6]
+        output = OutputSettings(overwrite=True, depth=depth)  # type: ignore[arg-type] # 8 or 16
+        write_image(tmp_path / f"x{suffix}", _pixels(), metadata=metadata, output=output)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow remarks on what is damaged
+            assert _load(tmp_path / f"x{suffix}").size == (20, 30)
+
+
+def test_profile_of_the_right_kind_that_nobody_can_open_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(DiracWarning, match="colour profile is damaged and is left out"):
+        write_image(tmp_path / "x.png", _pixels(), metadata=ImageMetadata(icc_profile=_SRGB[:200]))
+
+    assert "icc_profile" not in _load(tmp_path / "x.png").info
 
 
 def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

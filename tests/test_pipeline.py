@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pluggy
 import pytest
 import torch
+from PIL import Image
 from typing_extensions import Self
 
 from dirac_enhance import (
+    MAX_PIXELS,
     BaseReconstruction,
     CodecHost,
     CodecOption,
     CodecOptionError,
     DiracError,
+    Enhancer,
     InvalidBitstreamError,
     InvalidImageError,
     OptionValue,
@@ -24,8 +28,12 @@ from dirac_enhance import (
     RegisteredCodec,
     UnknownCodecError,
     check_options,
+    check_pixel_count,
 )
-from dirac_enhance.pipeline import CodecChoice, decode_file
+from dirac_enhance.enhancer import Progress
+from dirac_enhance.image import read_rgb
+from dirac_enhance.pipeline import CodecChoice, decode_file, enhance_file
+from dirac_enhance.sampling import SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,32 @@ def test_options_are_read_from_text_and_set(toy_file: Path) -> None:
     decoded = decode_file(toy_file, _host(ToyCodec()), choice=CodecChoice(options={"brighter-by": "0.5"}))
 
     assert float(decoded.base.pixels.max()) == pytest.approx(0.7)
+
+
+def test_file_goes_through_the_whole_flow(toy_file: Path, tmp_path: Path) -> None:
+    class Inverting:
+        def enhance_batch(
+            self, bases: list[BaseReconstruction], sampling: SamplingSettings, *, progress: Progress
+        ) -> list[torch.Tensor]:
+            progress(1, 1)
+            return [1 - base.pixels for base in bases]
+
+        def evaluations(self, *, steps: int, **_: object) -> int:
+            return steps
+
+    sampling, steps = SamplingSettings(steps=3, samples=2), list[tuple[int, int]]()
+    done = enhance_file(
+        toy_file,
+        tmp_path / "result.png",
+        host=_host(ToyCodec()),
+        load_enhancer_of=lambda _: cast(Enhancer, Inverting()),
+        sampling=sampling,
+        progress=lambda *step: steps.append(step),
+    )
+
+    assert (done.target, done.decoded.codec.codec.id, done.evaluations) == (tmp_path / "result.png", "toy", 6)
+    assert steps == [(1, 1)]
+    torch.testing.assert_close(read_rgb(done.target), torch.full((3, 4, 6), 0.8))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +206,50 @@ class _ReturnsBadAlpha(ToyCodec):
 def test_broken_codec_is_named_with_its_distribution(toy_file: Path, codec: ToyCodec, fault: str) -> None:
     with pytest.raises(PluginError, match=rf"picture\.toy': codec 'toy' from dist-toy 1\.5 .*{fault}"):
         decode_file(toy_file, _host(codec))
+
+
+@dataclass(frozen=True)
+class _Sized(ToyCodec):
+    """Refuses what is too large before it decodes."""
+
+    options: tuple[CodecOption, ...] = (MAX_PIXELS,)
+    max_pixels: int = 10
+
+    def decode(self, data: bytes) -> BaseReconstruction:
+        check_pixel_count(4, 6, maximum=self.max_pixels)
+        return super().decode(data)
+
+
+class _Bomb(ToyCodec):
+    def decode(self, data: bytes) -> BaseReconstruction:
+        raise Image.DecompressionBombError("Image size (9 pixels) exceeds limit of 8 pixels")
+
+
+@pytest.mark.parametrize("codec", [ToyCodec(), _Sized()], ids=["size is checked afterwards", "size is checked first"])
+def test_limit_on_pixels_holds_for_every_codec(toy_file: Path, codec: ToyCodec) -> None:
+    assert decode_file(toy_file, _host(codec), choice=CodecChoice(max_pixels=24)).base.width == 6
+    with pytest.raises(InvalidBitstreamError, match=r"picture\.toy': the file claims 6×4 pixels; expected at most 23:"):
+        decode_file(toy_file, _host(codec), choice=CodecChoice(max_pixels=23))
+
+
+def test_limit_given_as_an_option_of_the_codec_counts(toy_file: Path) -> None:
+    with pytest.raises(InvalidBitstreamError, match="expected at most 23:"):
+        decode_file(toy_file, _host(_Sized()), choice=CodecChoice(options={"max-pixels": "23"}))
+
+
+def test_pillow_s_own_limit_is_no_fault_of_the_plugin(toy_file: Path) -> None:
+    with pytest.raises(InvalidBitstreamError, match="claims too many pixels: Image size"):
+        decode_file(toy_file, _host(_Bomb()))
+
+
+def test_decoded_pixels_go_with_the_codec_whose_artefacts_they_carry(tmp_path: Path) -> None:
+    Image.new("L", (6, 4), 51).save(tmp_path / "frame.png")
+
+    decoded = decode_file(tmp_path / "frame.png", _host(ToyCodec()), choice=CodecChoice(enhancer_id="toy"))
+
+    assert decoded.codec.codec.id == "toy"
+    assert torch.equal(decoded.base.pixels, torch.full((3, 4, 6), 0.2))
+    assert (decoded.base.rate_factor, decoded.base.metadata.grayscale) == (None, True)
 
 
 def test_codec_s_own_library_error_passes_through(toy_file: Path) -> None:

@@ -117,6 +117,8 @@ def test_what_the_network_is_told_is_one_number_a_picture_and_nan_for_an_unknown
     assert torch.equal(rate, torch.tensor([12.5, 12.5]))
     assert bool(unknown.isnan().all())
     assert (t.dtype, unknown.dtype) == (torch.int64, torch.float32)
+    predictor.predict(*planes(8, 8, batch=2), 0, torch.tensor([12.5, 70.0]))
+    assert torch.equal(network.conditions[-1][1], torch.tensor([12.5, 70.0]))
 
 
 def test_the_result_is_a_plain_tensor_that_may_be_overwritten() -> None:

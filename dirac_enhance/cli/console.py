@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import click
 
 from dirac_enhance.errors import DiracError, DiracWarning, PluginWarning
+from dirac_enhance.subject import current_subject
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 + SIGINT."""
@@ -34,17 +35,21 @@ def report(error: DiracError) -> None:
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Print each `DiracWarning` as one line, and drop what other libraries warn of unless Python was told otherwise.
+    """Print each `DiracWarning` as one line that names the file it is about.
 
-    A `PluginWarning` is printed once, however many files meet the plugin.
+    What other libraries warn of is dropped unless Python was told otherwise. A `PluginWarning` is printed once, however
+    many files meet the plugin.
     """
     told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: object) -> None:
-        if issubclass(category, PluginWarning) and str(message) in told:
+        of_plugin = issubclass(category, PluginWarning)
+        if of_plugin and str(message) in told:
             return
         told.add(str(message))
-        remark(f"Warning: {message}" if issubclass(category, DiracWarning) else f"{category.__name__}: {message}")
+        kind = "Warning" if issubclass(category, DiracWarning) else category.__name__
+        subject = None if of_plugin else current_subject()
+        remark(": ".join(str(part) for part in (kind, subject, message) if part is not None))
 
     with warnings.catch_warnings():
         if not sys.warnoptions:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from dirac_enhance.batch.plan import plan_files
 from dirac_enhance.cli.options import codec_options, network_options, trajectory_options
-from dirac_enhance.cli.outputs import plan_jobs
 from dirac_enhance.cli.progress import follow
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def contact_sheet(
       dirac-enhance contact-sheet photo.jpg --spacing paper       another picture for each step from 81 on
       dirac-enhance contact-sheet photo.jpg --crop 120,80,192,144 --crop 400,300,192,144
     """
-    (job,) = plan_jobs((file,), output, ending=".contact-sheet.png")
+    (job,) = plan_files((file,), output, ending=".contact-sheet.png")
     from dirac_enhance.contact_sheet.sheet import SheetSettings, write_contact_sheet
     from dirac_enhance.image import OutputSettings
     from dirac_enhance.pipeline import CodecChoice, SamplingSettings

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dirac_enhance.batch.plan import plan_files
 from dirac_enhance.cli.console import report
 from dirac_enhance.cli.options import codec_options
-from dirac_enhance.cli.outputs import plan_jobs
 from dirac_enhance.errors import DiracError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def decode(
       dirac-enhance decode photo.jpg -o photo.tiff
       dirac-enhance decode holiday/*.jpg -o results/    writes results/<name>.png
     """
-    jobs = plan_jobs(files, output, ending=".decoded.png")
+    jobs = plan_files(files, output, ending=".decoded.png")
     from dirac_enhance.image import OutputSettings
     from dirac_enhance.pipeline import AUTO, CodecChoice, decode_to_file
 

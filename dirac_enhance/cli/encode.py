@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dirac_enhance.batch.plan import plan_files
 from dirac_enhance.cli.console import remark
 from dirac_enhance.cli.options import encoder_options
-from dirac_enhance.cli.outputs import plan_jobs
 
 if TYPE_CHECKING:
     from dirac_enhance.encoding import Coding
@@ -75,7 +75,7 @@ def encode(
     from dirac_enhance.pipeline import CodecChoice
 
     ending = f".encoded{find_encoder(host, codec_id).file_suffixes[0]}"
-    (job,) = plan_jobs((file,), output, ending=ending)
+    (job,) = plan_files((file,), output, ending=ending)
     choice = CodecChoice(codec_id, codec_options)
     encoding = encode_file(file, job.target, host=host, choice=choice, coding=coding, overwrite=overwrite)
     click.echo(click.format_filename(job.target))

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from dirac_enhance.cli.console import remark, report
-from dirac_enhance.cli.options import codec_options, network_options, sampling_options
-from dirac_enhance.cli.outputs import Job, plan_jobs
-from dirac_enhance.cli.progress import Advance, follow, follow_silently
-from dirac_enhance.errors import (
-    DiracError,
-    InvalidBitstreamError,
-    InvalidImageError,
-    OutputExistsError,
-    PluginError,
-    UnknownCodecError,
-    WeightsError,
-)
+from dirac_enhance.batch.inputs import STANDARD_INPUT, FolderSearch, Inputs, find_inputs, read_list, recognise_by
+from dirac_enhance.batch.plan import plan_batch
+from dirac_enhance.cli.options import codec_options, network_options, picture_options, sampling_options
+from dirac_enhance.cli.tally import Tally, Verbosity
+from dirac_enhance.errors import OutputPathError, WeightsError
 
 if TYPE_CHECKING:
     from dirac_enhance.enhancer import Enhancer
     from dirac_enhance.host import CodecHost, RegisteredCodec
-    from dirac_enhance.pipeline import EnhancedFile
-
-Verbosity = Literal["quiet", "normal", "verbose"]
-
-_OF_ONE_FILE = (InvalidBitstreamError, InvalidImageError, OutputExistsError, PluginError, UnknownCodecError)
-"""Errors after which other files are still worth a try."""
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path())
+@click.option(
+    "-r",
+    "--recursive",
+    is_flag=True,
+    help="Take folders, too: every picture in them and their subfolders. Under -o the results lie in the same tree.",
+)
+@click.option(
+    "--files-from",
+    metavar="FILE|-",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    show_default="none",
+    help="Read more names from a file or, with -, from standard input: one a line, or separated by NULs, as `find"
+    " -print0` does. Under -o their results keep the whole path.",
+)
 @click.option(
     "-o",
     "--output",
     metavar="FILE|FOLDER",
-    show_default="<name>.enhanced.png beside the input",
+    show_default="<name>.enhanced.png beside the input; standard output for -",
     help="Where the result goes: in a folder as <name>.png; to a file in the format of its suffix, .png, .jpg, .webp"
-    " or .tiff. Several inputs need a folder.",
+    " or .tiff. Several inputs need a folder, which is created.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace results that are already there.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace results that are already there. Else they are skipped, and an error for a single file.",
+)
 @codec_options
+@picture_options
 @sampling_options
 @network_options
 @click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Print errors and warnings only.")
@@ -61,11 +64,17 @@ def enhance(
     host: CodecHost,
     /,
     *,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
+    recursive: bool,
+    files_from: str | None,
     output: str | None,
     overwrite: bool,
     codec_id: str,
     codec_options: dict[str, str],
+    enhancer_id: str | None,
+    max_pixels: int,
+    depth: Literal[8, 16],
+    strip_metadata: bool,
     weights: Path | None,
     device: Literal["auto", "cpu", "cuda"],
     precision: Literal["auto", "float32", "bfloat16"],
@@ -76,99 +85,83 @@ def enhance(
     """Enhance compressed pictures; the default command.
 
     Prints where the results are. A bad file is reported and the others are still enhanced; the exit code is then 1.
+    Where several files are asked for, a result that is already there is skipped, so a run that was cut short goes on
+    when it is started again, and the last line counts. Quoted patterns are understood, ** for folders of any depth.
 
     \b
     Examples:
       dirac-enhance photo.jpg                       writes photo.enhanced.png
       dirac-enhance photo.jpg -o better.webp
       dirac-enhance holiday/*.jpg -o results/       writes results/<name>.png
+      dirac-enhance holiday -r -o results/          all of a folder, its tree mirrored
+      find . -name '*.jpg' | dirac-enhance --files-from - -o results/
       dirac-enhance photo.jpg --steps 1             closest to the original
       dirac-enhance photo.jpg --seed 7 --verbose    another sample, with details
       dirac-enhance photo.jpg --weights run/jpeg.safetensors
+      dirac-enhance frame.png --enhancer jpeg       decoded pixels: no codec runs
+      dirac-enhance - < photo.jpg > better.png      standard input and output
     """
-    jobs = plan_jobs(files, output)
-    from dirac_enhance.image import OutputSettings
-    from dirac_enhance.pipeline import AUTO, CodecChoice, SamplingSettings, enhance_file
+    if enhancer_id is not None:
+        host.codec(enhancer_id)
+    codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
+    recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
+    search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
+    inputs = _find(files, files_from, search)
+    try:
+        plan = plan_batch(inputs, output, overwrite=overwrite)
+    except OutputPathError as error:
+        raise click.UsageError(str(error)) from error
+    tally = Tally(plan, verbosity or "normal")
+    tally.begin(inputs)
+    if plan.jobs:
+        from dirac_enhance.batch.recipe import OF_ALL_FILES, Recipe
+        from dirac_enhance.image import OutputSettings
+        from dirac_enhance.pipeline import CodecChoice
+        from dirac_enhance.sampling import SamplingSettings
 
-    if codec_id != AUTO:
-        host.codec(codec_id)  # an unknown one is an error of the whole command
-    enhancers: dict[str, Enhancer] = {}
+        enhancers: dict[str, Enhancer] = {}
 
-    def load_once(codec: RegisteredCodec) -> Enhancer:
-        from dirac_enhance.enhancer import load_enhancer
+        def load_once(codec: RegisteredCodec) -> Enhancer:
+            from dirac_enhance.enhancer import load_enhancer
 
-        name = codec.codec.id
-        if name not in enhancers:
-            enhancers[name] = load_enhancer(
-                name, weights=weights or codec.weights, device=device, precision=precision, tile=tile
-            )
-        return enhancers[name]
+            name = codec.codec.id
+            if name not in enhancers:
+                enhancers[name] = load_enhancer(
+                    name, weights=weights or codec.weights, device=device, precision=precision, tile=tile
+                )
+            return enhancers[name]
 
-    def run(job: Job, advance: Advance) -> EnhancedFile:
-        return enhance_file(
-            job.source,
-            job.target,
+        recipe = Recipe(
             host=host,
             load_enhancer_of=load_once,
-            choice=CodecChoice(codec_id, codec_options),
+            choice=CodecChoice(codec_id, codec_options, enhancer_id, max_pixels),
             sampling=SamplingSettings(**sampling),
-            output=OutputSettings(overwrite=overwrite),
-            progress=advance,
+            output=OutputSettings(overwrite=overwrite, depth=depth, strip_metadata=strip_metadata),
+            of_all_files=(*OF_ALL_FILES, WeightsError) if weights else OF_ALL_FILES,
         )
-
-    forgiven = _OF_ONE_FILE if weights else (*_OF_ONE_FILE, WeightsError)
-    failures = _run_all(jobs, run, forgiven=forgiven, verbosity=verbosity or "normal")
-    if failures and len(jobs) > 1:
-        remark(f"{failures} of {len(jobs)} files were not enhanced")
-    if failures:
+        tally.run(recipe)
+    tally.end()
+    if tally.failures:
         raise click.exceptions.Exit(1)
 
 
-def _run_all(
-    jobs: Sequence[Job],
-    run: Callable[[Job, Advance], EnhancedFile],
-    *,
-    forgiven: tuple[type[DiracError], ...],
-    verbosity: Verbosity,
-) -> int:
-    """Run job after job, print what becomes of each, and return how many failed."""
-    failures = 0
-    for number, job in enumerate(jobs, start=1):
-        watch = (
-            nullcontext(follow_silently) if verbosity == "quiet" else follow(job.source, number=number, total=len(jobs))
-        )
-        try:
-            with watch as advance:
-                enhanced = run(job, advance)
-        except forgiven as error:
-            report(error)
-            failures += 1
-        else:
-            _print_result(job, enhanced, verbosity=verbosity)
-    return failures
+def _has_decoded_suffix(path: Path) -> bool:
+    from dirac_enhance.decoded_pixels import DECODED_SUFFIXES
+
+    return path.suffix.lower() in DECODED_SUFFIXES
 
 
-def _print_result(job: Job, enhanced: EnhancedFile, *, verbosity: Verbosity) -> None:
-    if verbosity == "verbose":
-        remark(f"{job.source}: {', '.join(_describe(enhanced))}")
-    if verbosity != "quiet":
-        click.echo(click.format_filename(job.target))
+def _find(files: tuple[str, ...], files_from: str | None, search: FolderSearch | None) -> Inputs:
+    """Find the inputs.
 
-
-def _describe(enhanced: EnhancedFile) -> tuple[str, ...]:
-    from dirac_enhance.tiling import TiledPredictor
-
-    base, enhancer = enhanced.decoded.base, enhanced.enhancer
-    rate = "unknown" if base.rate_factor is None else f"{base.rate_factor:g}"
-    tile = enhancer.predictor.tile if isinstance(enhancer.predictor, TiledPredictor) else None
-    return (
-        f"codec {enhanced.decoded.codec.codec.id}",
-        f"rate factor {rate}",
-        f"{base.width}×{base.height}",
-        f"{enhanced.evaluations} evaluations",
-        f"device {enhancer.device}",
-        f"precision {str(enhancer.precision).removeprefix('torch.')}",
-        f"tile {tile or 'auto'}",
-        f"weights {enhancer.weights_sha256[:12]}",
-        f"{enhanced.seconds:.1f} s",
-    )
+    Raises:
+        click.UsageError: if none is named.
+    """
+    if not files and files_from is None:
+        raise click.UsageError("Missing argument 'FILE...'.")
+    if files_from is None:
+        return find_inputs(files, search=search)
+    if files_from == STANDARD_INPUT and STANDARD_INPUT in files:
+        raise click.UsageError("standard input cannot be a picture and the list of --files-from at the same time")
+    with click.open_file(files_from, "rb") as file:
+        return find_inputs(files, read_list(file.read()), search=search)

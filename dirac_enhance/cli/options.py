@@ -1,4 +1,4 @@
-"""Options that several commands share: which codec, how to sample, and what the network runs on."""
+"""Options that several commands share: which codec, which pictures, how to sample, and what the network runs on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -51,6 +53,36 @@ _CODEC_OPTION = click.option(
     callback=_read_pairs,
     show_default="none",
     help="Set an option of the codec; may be repeated. `dirac-enhance codecs` lists them.",
+)
+
+_PICTURE = (
+    click.option(
+        "--enhancer",
+        "enhancer_id",
+        metavar="ID",
+        show_default="that of the codec",
+        help="The files hold decoded pixels (PNG, TIFF, BMP, PPM, lossless WebP): no codec runs, and ID says which"
+        " codec's artefacts they carry. For a screenshot of a JPEG, say, or a frame of a video.",
+    ),
+    click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(1),
+        default=DEFAULT_MAX_PIXELS,
+        help="Refuse files that claim more pixels, before they are decoded.",
+    ),
+    click.option(
+        "--depth",
+        type=click.Choice(["8", "16"]),
+        default="8",
+        callback=lambda _ctx, _parameter, depth: int(depth),
+        help="Bits per sample of the results; 16 in PNG and TIFF.",
+    ),
+    click.option(
+        "--strip-metadata",
+        is_flag=True,
+        help="Leave EXIF, XMP and resolution out of the results. The colour profile stays: colours depend on it.",
+    ),
 )
 
 _STEPS = (
@@ -150,6 +182,9 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
 
 codec_options = _all((_CODEC, _CODEC_OPTION))
 """`--codec` and `--codec-option`, as `codec_id: str` and `codec_options: dict[str, str]`."""
+
+picture_options = _all(_PICTURE)
+"""`enhancer_id: str | None`, `max_pixels: int`, `depth: Literal[8, 16]` and `strip_metadata: bool`."""
 
 encoder_options = _all((_ENCODER, _CODEC_OPTION))
 """The same, the codec to be named."""

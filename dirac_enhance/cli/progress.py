@@ -1,43 +1,66 @@
-"""Progress of a batch of files: a bar over network evaluations on a terminal, a line for each file elsewhere."""
+"""Progress of a run over files: a bar with the time left on a terminal, a line for each file elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dirac_enhance.cli.console import printable_line, remark
 
-Advance = Callable[[int, int], None]
-"""Called with the number of network evaluations done and their total."""
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total} [{elapsed}<{remaining}]"
+
+
+class Progress:
+    """What a run shows of itself.
+
+    Args:
+        total: files to be enhanced.
+        bar: a tqdm bar over them, or None.
+        lines: whether to print a line for each of several files.
+    """
+
+    def __init__(self, total: int, *, bar: Any = None, lines: bool = False) -> None:
+        self._total = total
+        self._bar = bar
+        self._lines = lines
+        self._settled = 0
+        self._without_network = 0
+
+    def advance(self, pictures: float) -> None:
+        """Show that so many pictures, parts of them included, went through the network."""
+        if self._bar is not None:
+            self._bar.update(max(0.0, min(pictures + self._without_network, self._total) - self._bar.n))
+
+    def settle(self, source: Path, *, enhanced: bool) -> None:
+        """Show that it is known what became of a file."""
+        self._settled += 1
+        self._without_network += not enhanced
+        if self._lines and self._total > 1:
+            remark(f"{source} ({self._settled} of {self._total})")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep the bar away from what is printed inside."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.clear()
+        try:
+            yield
+        finally:
+            self._bar.refresh()
 
 
 @contextmanager
-def follow(source: Path, *, number: int, total: int) -> Iterator[Advance]:
-    """Show that file `number` of `total` is being worked on; a bar is gone when that is done."""
-    label = f"{source} ({number} of {total})" if total > 1 else str(source)
-    if sys.stderr.isatty():
-        with _bar(label) as advance:
-            yield advance
-    else:
-        if total > 1:
-            remark(label)
-        yield follow_silently
-
-
-def follow_silently(_done: int, _total: int) -> None:
-    """Show nothing."""
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Advance]:
+def follow(label: object, *, total: int, quiet: bool = False) -> Iterator[Progress]:
+    """Follow a run over `total` files; the bar is gone when that is done."""
+    if quiet or not sys.stderr.isatty():
+        yield Progress(total, lines=not quiet)
+        return
     from tqdm import tqdm
 
-    with tqdm(desc=printable_line(label), total=1, unit="evaluation", leave=False, dynamic_ncols=True) as bar:
-
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield advance
+    with tqdm(desc=printable_line(label), total=total, bar_format=_BAR, leave=False, dynamic_ncols=True) as bar:
+        yield Progress(total, bar=bar)

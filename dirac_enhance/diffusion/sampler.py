@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dirac_enhance.diffusion.noise import NoiseField
-from dirac_enhance.diffusion.predictor import Predictor
+from dirac_enhance.diffusion.predictor import Predictor, RateFactor
 from dirac_enhance.diffusion.schedule import NoiseSchedule
 from dirac_enhance.diffusion.trajectory import Evaluation
 from dirac_enhance.errors import SamplingError
@@ -68,7 +68,7 @@ def sample_residual(
     schedule: NoiseSchedule,
     evaluations: Sequence[Evaluation],
     noise: NoiseField,
-    rate_factor: float | None = None,
+    rate_factor: RateFactor = None,
     eta: float = 0.0,
     constrain: Constrain = unconstrained,
 ) -> Iterator[tuple[Evaluation, Tensor]]:
@@ -79,7 +79,8 @@ def sample_residual(
 
     Args:
         predictor: predicts r_0.
-        base_reconstruction: x̃, (N, 3, H, W) float32 in [−1, 1]; all N pictures are given the same noise.
+        base_reconstruction: x̃, (N, 3, H, W) float32 in [−1, 1]; all N pictures are given the same noise,
+            the one that each would have on its own.
         schedule: ᾱ of the diffusion the predictor was trained for.
         evaluations: at least one, timesteps falling.
         noise: its step 0 is the start; where η > 0, step j is added before evaluation j, counted from 0.

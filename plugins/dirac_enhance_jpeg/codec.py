@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dirac_enhance import BaseReconstruction, CodecOption, OptionValue, RateRange, check_options
+from dirac_enhance import MAX_PIXELS, BaseReconstruction, CodecOption, OptionValue, RateRange, check_options
 
 if TYPE_CHECKING:
     from torch import Tensor
     from typing_extensions import Self
 
 _START = b"\xff\xd8\xff"  # the SOI marker and the first byte of the next one
+_MAX_PIXELS = int(MAX_PIXELS.default)
 
 _SUBSAMPLING = CodecOption(
     name="subsampling",
@@ -33,15 +34,18 @@ class JpegCodec:
     Args:
         subsampling: of the chroma planes when encoding: "4:2:0", as libjpeg does when told nothing, "4:2:2" or
             "4:4:4".
+        max_pixels: of the largest picture that is decoded.
 
     Raises:
-        CodecOptionError: if `subsampling` is anything else.
+        CodecOptionError: if `subsampling` is anything else, or `max_pixels` no whole number.
     """
 
     subsampling: str = "4:2:0"
+    max_pixels: int = _MAX_PIXELS
 
     def __post_init__(self) -> None:
         _SUBSAMPLING.check(self.subsampling)
+        MAX_PIXELS.check(self.max_pixels)
 
     @property
     def id(self) -> str:
@@ -55,8 +59,8 @@ class JpegCodec:
 
     @property
     def options(self) -> tuple[CodecOption, ...]:
-        """Chroma subsampling, used by `encode`."""
-        return (_SUBSAMPLING,)
+        """Chroma subsampling, used by `encode`, and the largest picture that `decode` takes."""
+        return (_SUBSAMPLING, MAX_PIXELS)
 
     @property
     def rate_range(self) -> RateRange:
@@ -82,11 +86,14 @@ class JpegCodec:
         CMYK is converted to sRGB through the embedded profile, where there is one, which is then no longer reported.
 
         Raises:
-            InvalidBitstreamError: if `data` is empty, truncated, damaged, not a JPEG, or larger than can be decoded.
+            InvalidBitstreamError: if `data` is empty, truncated, damaged, not a JPEG, or of more than `max_pixels`.
+
+        Warns:
+            DiracWarning: if the colour profile is damaged, or not one for CMYK where it is needed.
         """
         from dirac_enhance_jpeg.reading import read_jpeg
 
-        return read_jpeg(data)
+        return read_jpeg(data, max_pixels=self.max_pixels)
 
     def encode(self, pixels: Tensor, *, rate_factor: float) -> bytes:
         """Encode (3, H, W) float32 sRGB pixels in [0, 1] as baseline JPEG with libjpeg's standard tables.

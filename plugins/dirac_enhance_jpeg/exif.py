@@ -32,7 +32,7 @@ def read_exif(block: bytes | None) -> ExifReading:
     exif = Exif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             exif.load(raw)
             return ExifReading(raw, _orientation(exif), _dpi(exif))
     except _PILLOW_ERRORS:

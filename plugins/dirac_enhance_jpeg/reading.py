@@ -12,14 +12,17 @@ from PIL.Image import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
-from dirac_enhance import BaseReconstruction, ImageMetadata, InvalidBitstreamError
-from dirac_enhance_jpeg.colour import cmyk_to_srgb
+from dirac_enhance import (
+    BaseReconstruction,
+    DiracWarning,
+    ImageMetadata,
+    InvalidBitstreamError,
+    check_pixel_count,
+    cmyk_to_srgb,
+)
 from dirac_enhance_jpeg.details import jpeg_details
 from dirac_enhance_jpeg.exif import read_exif
 from dirac_enhance_jpeg.quality import estimate_quality
-
-MAXIMUM_PIXELS = 200_000_000
-"""More than a sensor of 2026 delivers; a file of a few bytes can claim 4 300 000 000."""
 
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, struct.error, OverflowError)
 
@@ -34,14 +37,14 @@ class _StrictJpegFile(JpegImageFile):
         return chunk
 
 
-def read_jpeg(data: bytes) -> BaseReconstruction:
+def read_jpeg(data: bytes, *, max_pixels: int) -> BaseReconstruction:
     """Decode the first frame of a JPEG or MPO file.
 
     Raises:
-        InvalidBitstreamError: if `data` is empty, truncated, damaged, not a JPEG, or over `MAXIMUM_PIXELS`.
+        InvalidBitstreamError: if `data` is empty, truncated, damaged, not a JPEG, or of more than `max_pixels`.
     """
-    image = _load(data)
-    profile = image.info.get("icc_profile") or None
+    image = _load(data, max_pixels=max_pixels)
+    profile = _profile(image)
     grayscale = image.mode == "L"
     exif = read_exif(image.info.get("exif"))
     metadata = ImageMetadata(
@@ -59,26 +62,28 @@ def read_jpeg(data: bytes) -> BaseReconstruction:
     )
 
 
-def _load(data: bytes) -> JpegImageFile:
+def _load(data: bytes, *, max_pixels: int) -> JpegImageFile:
     if not data:
         raise InvalidBitstreamError("empty file; expected a JPEG")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF and MPO indices are no reason to refuse the picture
+            warnings.filterwarnings(
+                "ignore", module=r"PIL\."
+            )  # damaged EXIF and MPO indices are no reason to refuse the picture
             image = _StrictJpegFile(BytesIO(data))
-            _check_size(image)
+            check_pixel_count(image.height, image.width, maximum=max_pixels)
             image.load()
     except _PILLOW_ERRORS as cause:
         raise InvalidBitstreamError(f"not a whole JPEG file of 8 bits per sample: {cause}") from cause
     return image
 
 
-def _check_size(image: Image) -> None:
-    if image.width * image.height > MAXIMUM_PIXELS:
-        raise InvalidBitstreamError(
-            f"a JPEG that claims {image.width}×{image.height} pixels;"
-            f" at most {MAXIMUM_PIXELS // 1_000_000} megapixels are decoded"
-        )
+def _profile(image: JpegImageFile) -> bytes | None:
+    """Return the colour profile; Pillow reports one whose parts are incomplete as None."""
+    profile: bytes | None = image.info.get("icc_profile")
+    if not profile and "icc_profile" in image.info:
+        warnings.warn("the JPEG's colour profile is damaged and is left out", DiracWarning, stacklevel=2)
+    return profile or None
 
 
 def _rate_factor(image: JpegImageFile) -> float | None:
@@ -87,7 +92,7 @@ def _rate_factor(image: JpegImageFile) -> float | None:
     return None if table is None else float(estimate_quality(tuple(table)))
 
 
-def _dpi(image: Image) -> tuple[float, float] | None:
+def _dpi(image: JpegImageFile) -> tuple[float, float] | None:
     """Return the resolution that the JFIF header gives; Pillow makes one up where EXIF should but does not say."""
     if image.info.get("jfif_unit") not in (1, 2):
         return None

@@ -59,7 +59,9 @@ def test_truncated_file_is_refused(run: Run, photo: Path, jpeg_bytes: bytes, sha
 def test_folder_as_input(run: Run, tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
 
-    _check_single_error(run(tmp_path / "album"), r"album' is a folder; name the files in it")
+    _check_single_error(
+        run(tmp_path / "album"), r"album' is a folder; pass --recursive for all pictures in it, or name"
+    )
     assert _files(tmp_path) == ["album"]
 
 
@@ -134,7 +136,7 @@ def test_bad_file_among_several_is_reported_and_the_rest_goes_on(run: Run, photo
 
     assert result.exit_code == 1
     assert len(_errors(result)) == 2
-    assert result.stderr.splitlines()[-1] == "2 of 3 files were not enhanced"
+    assert result.stderr.splitlines()[-1] == "1 enhanced, 0 skipped, 2 failed"
     assert result.stdout == f"{tmp_path / 'results' / 'photo.png'}\n"
     assert _files(tmp_path / "results") == ["photo.png"]
 
@@ -143,7 +145,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(run: Run, photo: Path, monkeypa
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Enhancer, "enhance", interrupt)
+    monkeypatch.setattr(Enhancer, "enhance_batch", interrupt)
 
     result = run(photo)
 

@@ -69,13 +69,13 @@ def test_help_of_enhance_shows_every_default(run: Run) -> None:
     text = " ".join(run("enhance", "--help").stdout.partition("Options:")[2].split())
     options = {block.split()[0]: block for block in text.split(" --")}
 
-    assert [name for name, block in options.items() if "[default: " not in block and name not in _FLAGS] == ["-o,"]
+    assert [name for name, block in options.items() if "[default: " not in block and name not in _FLAGS] == ["-r,"]
     assert "[default: " in options["output"]
     assert "100: the sharpest and most realistic picture. 81, with" in text
     assert "1: closest to the original, and smooth; all N up to the late start give that same picture" in text
 
 
-_FLAGS = ("overwrite", "quiet", "verbose", "help")
+_FLAGS = ("recursive", "overwrite", "strip-metadata", "quiet", "verbose", "help")
 
 
 def test_no_arguments_show_the_help(run: Run) -> None:

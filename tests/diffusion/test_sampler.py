@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dirac_enhance.diffusion.noise import NoiseField
+from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.process import q_posterior_mean_variance, q_sample
 from dirac_enhance.diffusion.sampler import ddim_step, sample_residual
 from dirac_enhance.diffusion.schedule import linear_schedule
@@ -30,10 +31,10 @@ class Recorder:
 
     compute: Callable[[Tensor, int], Tensor]
     noised: list[Tensor] = field(default_factory=list)
-    rate_factors: list[float | None] = field(default_factory=list)
+    rate_factors: list[RateFactor] = field(default_factory=list)
 
     def predict(
-        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: float | None
+        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: RateFactor
     ) -> Tensor:
         assert base_reconstruction.shape == noised_residual.shape
         self.noised.append(noised_residual.clone())
@@ -212,6 +213,6 @@ class _Brightness(Recorder):
         super().__init__(lambda r_t, _: r_t)
 
     def predict(
-        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: float | None
+        self, noised_residual: Tensor, base_reconstruction: Tensor, timestep: int, rate_factor: RateFactor
     ) -> Tensor:
         return 0.5 * noised_residual + 0.1 * base_reconstruction

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from dirac_enhance import ImageMetadata
+from dirac_enhance import DiracWarning, ImageMetadata
 from dirac_enhance_jpeg import JpegCodec
 
 
@@ -101,7 +101,8 @@ def test_cmyk_with_an_unusable_profile_is_converted_without_it(profile: Any) -> 
     image = Image.new("CMYK", (16, 8), (0, 255, 255, 51))
     block = profile if isinstance(profile, bytes) else profile.tobytes()
 
-    base = JpegCodec().decode(jpeg(image, icc_profile=block))
+    with pytest.warns(DiracWarning, match="colour profile is damaged or not one for CMYK"):
+        base = JpegCodec().decode(jpeg(image, icc_profile=block))
 
     assert torch.equal(base.pixels, JpegCodec().decode(jpeg(image)).pixels)
     assert base.metadata.icc_profile is None

@@ -74,7 +74,7 @@ def test_is_an_encoding_codec_with_a_whole_log_spaced_rate_range() -> None:
 
 
 def test_subsampling_is_declared_as_varied_in_training() -> None:
-    (option,) = JpegCodec().options
+    option, _ = JpegCodec().options
 
     assert (option.name, option.default, option.vary_in_training) == ("subsampling", "4:2:0", True)
     assert option.choices == ("4:2:0", "4:2:2", "4:4:4")

@@ -64,7 +64,7 @@ def test_twelve_bits_a_sample_are_refused() -> None:
 
 
 def test_a_file_that_claims_thousands_of_megapixels_is_refused_before_they_are_allocated() -> None:
-    with pytest.raises(InvalidBitstreamError, match="claims 65500×65500 pixels; at most 200 megapixels"):
+    with pytest.raises(InvalidBitstreamError, match="claims 65500×65500 pixels; expected at most 200,000,000"):
         JpegCodec().decode(with_frame_header(small_jpeg(), at=5, value=(65500).to_bytes(2, "big") * 2))
 
 
@@ -79,6 +79,7 @@ def test_pictures_over_pillows_own_limit_are_decoded_without_a_warning(monkeypat
     assert JpegCodec().decode(small_jpeg()).width == 24
 
 
+@pytest.mark.filterwarnings("ignore:the JPEG's colour profile is damaged")
 def test_damaged_bytes_give_a_picture_or_one_kind_of_error() -> None:
     generator = numpy.random.default_rng(11)
     exif = Image.Exif()

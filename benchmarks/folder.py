@@ -1,0 +1,154 @@
+"""A folder of thumbnails through `dirac-enhance` in a fresh process, against the bare network on the same batches."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from dirac_enhance import load_enhancer
+from dirac_enhance.batch.decoding import SMALLEST_WEIGHT
+from dirac_enhance.batch.grouping import Grouping
+from dirac_enhance.batch.runner import GROUPED_PIXELS
+from dirac_enhance.enhancer import BATCH_PIXELS
+from record import RESULTS, write_record
+from speed import program, run_process, write_jpeg
+
+if TYPE_CHECKING:
+    from dirac_enhance import Enhancer
+
+CASES = (("steps 1", 1), ("steps 100", 100))
+"""Name and `--steps` of each row; everything else is at its default."""
+
+
+def batch_sizes(pictures: int, *, padded_pixels: int) -> list[int]:
+    """The batches in which a folder's pictures, all of one size, go through the network."""
+    grouping: Grouping[int] = Grouping(batch=BATCH_PIXELS, waiting=GROUPED_PIXELS)
+    weight = max(SMALLEST_WEIGHT, padded_pixels)
+    groups = [group for number in range(pictures) for group in grouping.add(number, key=None, pixels=weight)]
+    return [len(group) for group in groups + grouping.rest()]
+
+
+def time_network(enhancer: Enhancer, sizes: list[int], *, height: int, width: int, evaluations: int) -> float:
+    """Seconds that the network alone takes for these batches, from and to its own device."""
+    import torch
+
+    from dirac_enhance.tiling import TiledPredictor
+
+    assert isinstance(enhancer.predictor, TiledPredictor)
+    network, device, reduced = enhancer.predictor.network, enhancer.device, enhancer.precision != torch.float32
+    planes = {size: torch.rand(2, size, 3, height, width, device=device) for size in sorted(set(sizes))}
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=enhancer.precision if reduced else torch.bfloat16, enabled=reduced),
+    ):
+
+        def run(size: int) -> None:
+            t, rate = torch.full((size,), 190, device=device), torch.full((size,), 20.0, device=device)
+            network(planes[size][0], planes[size][1], t, rate)
+
+        for size in planes:
+            run(size)  # warms up
+        _synchronise(device)
+        started = time.perf_counter()
+        for size in sizes:
+            for _ in range(evaluations):
+                run(size)
+        _synchronise(device)
+    return time.perf_counter() - started
+
+
+def _synchronise(device: Any) -> None:
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def time_command(album: Path, options: list[str]) -> float:
+    """Seconds that a fresh process takes for a folder, writing included.
+
+    Raises:
+        click.ClickException: if it fails, or a result is missing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        better = Path(folder) / "better"
+        cost = run_process([*program(), str(album), "--recursive", "-o", str(better), "--quiet", *options])
+        if len(list(better.iterdir())) != len(list(album.iterdir())):
+            raise click.ClickException(f"{len(list(better.iterdir()))} results in {better}")
+    return cost.wall_seconds
+
+
+def make_album(folder: Path, pictures: int, size: tuple[int, int]) -> Path:
+    """Make a folder of equal JPEG thumbnails."""
+    folder.mkdir()
+    first = write_jpeg(folder / "0.jpg", size)
+    for number in range(1, pictures):
+        shutil.copy(first, folder / f"{number}.jpg")
+    return folder
+
+
+def measure(
+    case: tuple[str, int], enhancer: Enhancer, albums: tuple[Path, Path], size: tuple[int, int]
+) -> dict[str, Any]:
+    """One row: the folder, a folder of one picture, which is all starting up, and the bare network."""
+    name, steps = case
+    pictures = len(list(albums[0].iterdir()))
+    options = ["--steps", str(steps), "--device", enhancer.device.type]
+    width, height = (-(-side // enhancer.stride) * enhancer.stride for side in size)
+    sizes = batch_sizes(pictures, padded_pixels=height * width)
+    evaluations = enhancer.evaluations(steps=steps)
+    command, start = (time_command(album, options) for album in albums)
+    network = time_network(enhancer, sizes, height=height, width=width, evaluations=evaluations)
+    return {
+        "case": name,
+        "steps": steps,
+        "evaluations": evaluations,
+        "pictures": pictures,
+        "width": size[0],
+        "height": size[1],
+        "batch": sizes[0],
+        "command_seconds": command,
+        "start_seconds": start,
+        "network_seconds": network,
+        "pictures_per_second": pictures / command,
+        "share_of_network_throughput": network / command,
+        "share_after_start": network / max(command - start, 1e-9),
+    }
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--pictures", default=1000, type=click.IntRange(min=1), help="Files in the folder.")
+@click.option("--size", default=(160, 120), type=(click.IntRange(min=64), click.IntRange(min=64)), help="Of each.")
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--json", "json_file", default=RESULTS / "folder.json", type=click.Path(path_type=Path))
+def main(pictures: int, *, size: tuple[int, int], device: Literal["auto", "cpu", "cuda"], json_file: Path) -> None:
+    """Measure what a folder of thumbnails costs beside the network; print a table and write a JSON record."""
+    enhancer = load_enhancer("jpeg", device=device)
+    rows = []
+    click.echo(f"{'':12}{'command':>11}{'network':>11}{'pictures/s':>12}{'share':>8}{'after start':>13}")
+    with tempfile.TemporaryDirectory() as folder:
+        albums = (make_album(Path(folder) / "album", pictures, size), make_album(Path(folder) / "one", 1, size))
+        for case in CASES:
+            row = measure(case, enhancer, albums, size)
+            rows.append(row)
+            click.echo(
+                f"{row['case']:12}{row['command_seconds']:9.2f} s{row['network_seconds']:9.2f} s"
+                f"{row['pictures_per_second']:12.1f}"
+                f"{row['share_of_network_throughput']:8.0%}{row['share_after_start']:13.0%}"
+            )
+    header = {
+        "device": str(enhancer.device),
+        "precision": str(enhancer.precision).removeprefix("torch."),
+        "weights_sha256": enhancer.weights_sha256,
+    }
+    write_record(json_file, benchmark="folder", contents={**header, "rows": rows})
+    click.echo(f"written to {json_file}")
+
+
+if __name__ == "__main__":
+    main()

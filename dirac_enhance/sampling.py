@@ -1,0 +1,54 @@
+"""SamplingSettings: how an enhancer samples, as one value that travels from the command line to the enhancer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from dirac_enhance.diffusion.trajectory import Spacing
+
+
+class TrajectoryKeywords(TypedDict):
+    """The keywords that say where the network is evaluated, as `Enhancer.evaluations` takes them."""
+
+    steps: int
+    late_start: int | None
+    spacing: Spacing | None
+    evaluations: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """How an enhancer samples; None stands for the default of its weights. `plan_trajectory` explains the first four.
+
+    Args:
+        steps: where on the trajectory to stop: 1 highest fidelity, 100 highest realism.
+        late_start: positions skipped at the beginning.
+        spacing: of the evaluations; "log-snr" if only `evaluations` is given.
+        evaluations: how many there are in log-SNR spacing.
+        seed: of the noise.
+        samples: how many independent samples to average; sample k is the same whatever their number.
+        eta: 0 for DDIM, 1 for ancestral sampling.
+    """
+
+    steps: int = 100
+    late_start: int | None = None
+    spacing: Spacing | None = None
+    evaluations: int | None = None
+    seed: int = 0
+    samples: int = 1
+    eta: float = 0.0
+
+    def trajectory_keywords(self) -> TrajectoryKeywords:
+        """The settings that say where the network is evaluated, by name."""
+        return {
+            "steps": self.steps,
+            "late_start": self.late_start,
+            "spacing": self.spacing,
+            "evaluations": self.evaluations,
+        }
+
+
+DEFAULTS = SamplingSettings()
+"""The weights' own defaults, seed 0, one sample."""

@@ -1,0 +1,51 @@
+"""The folder benchmark on a handful of pictures, and its own parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import folder
+from folder import batch_sizes, main, make_album, time_command
+from speed import Cost
+
+
+@pytest.mark.parametrize(
+    ("pictures", "pixels", "sizes"),
+    [(65, 160 * 120, [30, 30, 5]), (30, 160 * 120, [30]), (3, 300_000, [1, 1, 1]), (200, 256, [144, 56])],
+)
+def test_batches_are_those_of_a_run(pictures: int, pixels: int, sizes: list[int]) -> None:
+    assert batch_sizes(pictures, padded_pixels=pixels) == sizes
+
+
+def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "CASES", folder.CASES[:1])
+    record = tmp_path / "folder.json"
+    arguments = ["--pictures", "4", "--size", "64", "64", "--device", "cpu", "--json", str(record)]
+
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(record.read_text())["rows"]
+    assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == ("steps 1", 1, 4, 4)
+    assert 0 < row["network_seconds"] < row["command_seconds"]
+    share = row["share_of_network_throughput"]
+    assert share == pytest.approx(row["network_seconds"] / row["command_seconds"], rel=1e-4)
+    assert f"{share:8.0%}" in result.output
+
+
+def test_a_missing_result_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_one(command: list[str]) -> Cost:
+        better = Path(command[command.index("-o") + 1])
+        better.mkdir()
+        (better / "0.png").touch()
+        return Cost(1.0, 1.0, 1)
+
+    monkeypatch.setattr(folder, "run_process", write_one)
+    assert time_command(make_album(tmp_path / "one", 1, (64, 64)), []) == 1.0
+    with pytest.raises(click.ClickException, match="1 results in"):
+        time_command(make_album(tmp_path / "album", 2, (64, 64)), [])
