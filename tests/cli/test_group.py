@@ -125,12 +125,13 @@ def test_real_process_reports_an_error_in_one_line(tmp_path: Path) -> None:
 def test_interrupted_process_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     Image.new("RGB", (3000, 2000), "teal").save(tmp_path / "large.jpg")  # not done before the signal comes
-    files = ["large.jpg", "second.jpg"]
+    files = ["missing.jpg", "large.jpg"]
     with subprocess.Popen(
         [*_COMMAND, *files, "-o", "results"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "large.jpg (1 of 2)\n"
+        assert process.stderr.readline() == "missing.jpg (1 of 2)\n"
+        assert process.stderr.readline() == "Error: there is no file 'missing.jpg'\n"
         while process.poll() is None:  # Python loses a signal that meets it in a destructor, or torch's import
             process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -138,7 +139,7 @@ def test_interrupted_process_says_so_and_leaves_nothing(tmp_path: Path) -> None:
         rest = process.stderr.read()
 
     assert process.returncode in (130, -signal.SIGINT)  # a shell shows 130 for both
-    assert rest.split() == ["Interrupted."]
+    assert rest.split("\n") == ["0 enhanced, 0 skipped, 1 failed", "", "Interrupted.", ""]
     assert not list((tmp_path / "results").iterdir())
 
 
