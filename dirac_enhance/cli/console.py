@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from dirac_enhance.errors import DiracError, DiracWarning, PluginWarning
+from dirac_enhance.errors import DiracError, DiracWarning, OutputPathError, PluginWarning
 from dirac_enhance.subject import current_subject
 
 INTERRUPTED = 130
@@ -64,6 +64,8 @@ def errors_as_lines() -> Iterator[None]:
     """Turn the library's errors and Ctrl-C into one line and an exit code."""
     try:
         yield
+    except OutputPathError as error:  # of the command as a whole, found before anything starts
+        raise click.UsageError(printable_line(error)) from error
     except DiracError as error:
         raise click.ClickException(printable_line(error)) from error
     except KeyboardInterrupt:

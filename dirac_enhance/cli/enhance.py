@@ -11,7 +11,7 @@ from dirac_enhance.batch.inputs import STANDARD_INPUT, FolderSearch, Inputs, fin
 from dirac_enhance.batch.plan import plan_batch
 from dirac_enhance.cli.options import codec_options, network_options, picture_options, sampling_options
 from dirac_enhance.cli.tally import Tally, Verbosity
-from dirac_enhance.errors import OutputPathError, WeightsError
+from dirac_enhance.errors import WeightsError
 
 if TYPE_CHECKING:
     from dirac_enhance.enhancer import Enhancer
@@ -107,10 +107,7 @@ def enhance(
     recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
     search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
     inputs = _find(files, files_from, search)
-    try:
-        plan = plan_batch(inputs, output, overwrite=overwrite)
-    except OutputPathError as error:
-        raise click.UsageError(str(error)) from error
+    plan = plan_batch(inputs, output, overwrite=overwrite)
     tally = Tally(plan, verbosity or "normal")
     tally.begin(inputs)
     if plan.jobs:
