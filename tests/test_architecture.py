@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
-    "contact_sheet": "codec enhancer errors host image picture pipeline window",
+    "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "bench": "__init__ image metrics",  # its only private door: image files are read and written in one place

@@ -99,7 +99,8 @@ def contact_sheet(
     (job,) = plan_files((file,), output, ending=".contact-sheet.png")
     from dirac_enhance.contact_sheet.sheet import SheetSettings, write_contact_sheet
     from dirac_enhance.image import OutputSettings
-    from dirac_enhance.pipeline import CodecChoice, SamplingSettings
+    from dirac_enhance.pipeline import CodecChoice
+    from dirac_enhance.sampling import SamplingSettings
 
     def load(codec: RegisteredCodec) -> Enhancer:
         from dirac_enhance.enhancer import load_enhancer
@@ -109,7 +110,7 @@ def contact_sheet(
         )
 
     settings = SheetSettings(steps, crops, int(zoom))
-    with follow(file, number=1, total=1) as advance:
+    with follow(file, total=1) as progress:
         write_contact_sheet(
             job.source,
             job.target,
@@ -119,6 +120,6 @@ def contact_sheet(
             choice=CodecChoice(codec_id, codec_options),
             sampling=SamplingSettings(**sampling),
             output=OutputSettings(overwrite=overwrite),
-            progress=advance,
+            progress=lambda done, total: progress.advance(done / total),
         )
     click.echo(click.format_filename(job.target))

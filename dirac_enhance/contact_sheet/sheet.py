@@ -13,7 +13,8 @@ from dirac_enhance.contact_sheet.drawing import Heading, Version, column_width, 
 from dirac_enhance.errors import InvalidImageError, SamplingError
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
 from dirac_enhance.picture import upright
-from dirac_enhance.pipeline import DEFAULTS, DETECTED, CodecChoice, Decoded, SamplingSettings, decode_file
+from dirac_enhance.pipeline import DETECTED, CodecChoice, Decoded, decode_file
+from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -113,7 +113,7 @@ def test_missing_package_is_named(run: Run, pair: tuple[Path, Path], monkeypatch
 
     ssim = run("compare", *pair).stdout.splitlines()[1]
 
-    assert ssim == "SSIM   not measured: it needs pytorch_msssim; run `pip install 'dirac-enhance[metrics]'`"
+    assert ssim == "SSIM   not measured: SSIM needs pytorch-msssim; run `pip install 'dirac-enhance[metrics]'`"
 
 
 def test_different_colour_profiles_are_warned_of(
@@ -135,8 +135,8 @@ def test_different_colour_profiles_are_warned_of(
         (["a.png", "missing.png"], 1, "there is no file"),
         (["a.png", "wide.png"], 1, "a.png' has 48×40 and '{folder}/wide.png' 50×40 pixels; only pictures of one size"),
         (["a.png", "notes.txt"], 1, "notes.txt' is not an image that Pillow can read"),
-        (["a.png", "b.png", "--lpips-backbone", "missing.pth"], 1, "no LPIPS weights at {folder}/missing.pth"),
-        (["a.png", "b.png", "--lpips-backbone", "notes.txt"], 1, "cannot read LPIPS weights from {folder}/notes.txt"),
+        (["a.png", "b.png", "--lpips-backbone", "missing.pth"], 1, "no weights at {folder}/missing.pth"),
+        (["a.png", "b.png", "--lpips-backbone", "notes.txt"], 1, "cannot read weights from {folder}/notes.txt"),
     ],
 )
 def test_bad_input_is_one_line(

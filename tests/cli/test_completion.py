@@ -30,8 +30,8 @@ def _complete(words: str) -> list[str]:
     [
         ("dirac-enhance co", ["plain,compare", "plain,contact-sheet", "plain,codecs"]),
         ("dirac-enhance pho", ["file,pho"]),
-        ("dirac-enhance --st", ["plain,--steps"]),
-        ("dirac-enhance photo.jpg --st", ["plain,--steps"]),
+        ("dirac-enhance --ste", ["plain,--steps"]),
+        ("dirac-enhance photo.jpg --ste", ["plain,--steps"]),
         ("dirac-enhance info pho", ["file,pho"]),
         ("dirac-enhance encode --codec j", ["plain,jpeg"]),
         ("dirac-enhance photo.jpg --device c", ["plain,cpu", "plain,cuda"]),

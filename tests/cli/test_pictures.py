@@ -267,7 +267,7 @@ def test_read_only_folder_is_refused_before_anything_is_decoded(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = SimpleNamespace(access=lambda *_: False, W_OK=os.W_OK, X_OK=os.X_OK)  # permissions do not stop root
-    monkeypatch.setattr("dirac_enhance.image.os", refusing)
+    monkeypatch.setattr("dirac_enhance.atomic.os", refusing)
     monkeypatch.setattr("dirac_enhance.pipeline.decode_file", None)
 
     assert "is not writable" in _error(run(photo))
