@@ -38,7 +38,7 @@ def check_pixel_count(height: int, width: int, *, maximum: int = DEFAULT_MAX_PIX
         )
 
 
-def is_pillow_bomb(error: Exception) -> bool:
+def is_pillow_bomb(error: BaseException) -> bool:
     """Whether Pillow refused a file for the number of pixels it claims, as it does by a limit of its own."""
     from PIL.Image import DecompressionBombError
 

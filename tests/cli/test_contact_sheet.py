@@ -14,7 +14,7 @@ from PIL import Image
 
 from dirac_enhance import BaseReconstruction, Enhancer, ImageMetadata, TrajectoryPoint, WeightsFile, load_enhancer
 from dirac_enhance.contact_sheet.sheet import enhance_to_steps, to_samples
-from dirac_enhance.pipeline import SamplingSettings
+from dirac_enhance.sampling import SamplingSettings
 
 Run = Callable[..., Result]
 Samples = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]

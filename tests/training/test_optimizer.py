@@ -27,7 +27,8 @@ def _iterate_as_published(matrix: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.float()
+    iterated: Tensor = x.float()
+    return iterated
 
 
 @pytest.mark.parametrize("shape", [(12, 108), (108, 12), (16, 16)])
