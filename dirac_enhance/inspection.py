@@ -39,14 +39,14 @@ class FileReport:
 
     Args:
         file: its path as given.
-        codec: id of the codec that decodes it.
+        codec: id of the codec that decodes it, or whose artefacts decoded pixels were told to carry.
         plugin: distribution and version that codec came with.
         width, height: in pixels, in coded orientation.
         orientation: EXIF orientation, 1 … 8; 1 is upright.
         bits_per_sample: of the source.
         grayscale: whether the source has one channel of colour.
         alpha: whether it has one of transparency.
-        coded_bytes: length of the file.
+        coded_bytes: length of the file, 0 for decoded pixels.
         bits_per_pixel: the same in bits over its pixels.
         rate_factor: the codec's own quality number, None where the bits do not say.
         details: what else the codec knows of it.

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dirac_enhance.errors import UnknownCodecError
+from dirac_enhance.errors import InvalidBitstreamError, UnknownCodecError
 from dirac_enhance.pipeline import decode_file
+from dirac_enhance.streams import read_source
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dirac_enhance.codec import BaseReconstruction
     from dirac_enhance.host import CodecHost
 
 _FLIPPED_AXES = {2: (-1,), 3: (-2, -1), 4: (-2,), 6: (-1,), 7: (-2, -1), 8: (-2,)}
@@ -48,7 +50,7 @@ def upright(planes: Tensor, orientation: int) -> Tensor:
 
 
 def read_picture(path: Path, host: CodecHost) -> Picture:
-    """Read a file with the codec that recognises it, or else as an image file of 8 bits per sample.
+    """Read a file with the codec that recognises it, or else as decoded pixels, or else as any image file.
 
     Raises:
         InvalidImageError: if the file is missing, empty, damaged, or of no known codec and no image.
@@ -56,10 +58,22 @@ def read_picture(path: Path, host: CodecHost) -> Picture:
         PluginError: if the codec breaks its contract.
     """
     try:
-        base = decode_file(path, host).base
+        base: BaseReconstruction | None = decode_file(path, host).base
     except UnknownCodecError:
+        base = _read_lossless(path)
+    if base is None:
         return _read_image(path)
     return Picture(upright(base.pixels, base.metadata.orientation), base.metadata.icc_profile)
+
+
+def _read_lossless(path: Path) -> BaseReconstruction | None:
+    """Read a lossless file in full depth; None if it is none, or damaged."""
+    from dirac_enhance.decoded_pixels import read_decoded_pixels
+
+    try:
+        return read_decoded_pixels(read_source(path))
+    except InvalidBitstreamError:
+        return None
 
 
 def _read_image(path: Path) -> Picture:

@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
     "pipeline": "codec contract decoded_pixels enhancer errors host image pixel_limit sampling streams subject",
     "batch": "codec enhancer errors host image image_formats pipeline sampling streams",
-    "picture": "colour_profile errors host image pipeline",
+    "picture": "codec colour_profile decoded_pixels errors host image pipeline streams",
     "rate_search": "codec errors",
     "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
     "inspection": "colour_profile errors host pipeline weights",

@@ -7,10 +7,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from dirac_enhance.errors import DiracError, DiracWarning, OutputPathError, PluginWarning
+from dirac_enhance.streams import STANDARD_STREAM
 from dirac_enhance.subject import current_subject
 
 INTERRUPTED = 130
@@ -26,6 +28,12 @@ def printable_line(text: object) -> str:
 def remark(text: object) -> None:
     """Print a line to standard error."""
     click.echo(printable_line(text), err=True)
+
+
+def print_result(target: Path) -> None:
+    """Print where a result is; not where that is standard output, which holds the result itself."""
+    if target != STANDARD_STREAM:
+        click.echo(click.format_filename(target))
 
 
 def report(error: DiracError) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dirac_enhance.batch.plan import plan_files
-from dirac_enhance.cli.options import codec_options, network_options, trajectory_options
+from dirac_enhance.cli.console import print_result
+from dirac_enhance.cli.options import network_options, source_options, trajectory_options
 from dirac_enhance.cli.progress import follow
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _read_crops(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[s
     help="Where the sheet goes, as for `dirac-enhance enhance`.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a sheet that is already there.")
-@codec_options
+@source_options
 @trajectory_options
 @network_options
 @click.pass_obj
@@ -78,6 +79,8 @@ def contact_sheet(
     overwrite: bool,
     codec_id: str,
     codec_options: dict[str, str],
+    enhancer_id: str | None,
+    max_pixels: int,
     weights: Path | None,
     device: Literal["auto", "cpu", "cuda"],
     precision: Literal["auto", "float32", "bfloat16"],
@@ -117,9 +120,9 @@ def contact_sheet(
             host=host,
             load_enhancer_of=load,
             settings=settings,
-            choice=CodecChoice(codec_id, codec_options),
+            choice=CodecChoice(codec_id, codec_options, enhancer_id, max_pixels),
             sampling=SamplingSettings(**sampling),
             output=OutputSettings(overwrite=overwrite),
             progress=lambda done, total: progress.advance(done / total),
         )
-    click.echo(click.format_filename(job.target))
+    print_result(job.target)

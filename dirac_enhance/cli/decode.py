@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from dirac_enhance.batch.plan import plan_files
-from dirac_enhance.cli.console import report
-from dirac_enhance.cli.options import codec_options
+from dirac_enhance.cli.console import print_result, report
+from dirac_enhance.cli.options import result_options, source_options
 from dirac_enhance.errors import DiracError
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     help="Where the result goes, as for `dirac-enhance enhance`.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that are already there.")
-@codec_options
+@result_options
+@source_options
 @click.pass_obj
 def decode(
     host: CodecHost,
@@ -35,8 +36,12 @@ def decode(
     files: tuple[Path, ...],
     output: str | None,
     overwrite: bool,
+    depth: Literal[8, 16],
+    strip_metadata: bool,
     codec_id: str,
     codec_options: dict[str, str],
+    enhancer_id: str | None,
+    max_pixels: int,
 ) -> None:
     """Decode compressed pictures without enhancing them.
 
@@ -55,7 +60,8 @@ def decode(
 
     if codec_id != AUTO:
         host.codec(codec_id)  # an unknown one is an error of the whole command
-    choice, settings = CodecChoice(codec_id, codec_options), OutputSettings(overwrite=overwrite)
+    choice = CodecChoice(codec_id, codec_options, enhancer_id, max_pixels)
+    settings = OutputSettings(overwrite=overwrite, depth=depth, strip_metadata=strip_metadata)
     failed = False
     for job in jobs:
         try:
@@ -64,6 +70,6 @@ def decode(
             report(error)
             failed = True
         else:
-            click.echo(click.format_filename(job.target))
+            print_result(job.target)
     if failed:
         raise click.exceptions.Exit(1)

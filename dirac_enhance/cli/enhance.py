@@ -9,7 +9,7 @@ import click
 
 from dirac_enhance.batch.inputs import STANDARD_INPUT, FolderSearch, Inputs, find_inputs, read_list, recognise_by
 from dirac_enhance.batch.plan import plan_batch
-from dirac_enhance.cli.options import codec_options, network_options, picture_options, sampling_options
+from dirac_enhance.cli.options import network_options, result_options, sampling_options, source_options
 from dirac_enhance.cli.tally import Tally, Verbosity
 from dirac_enhance.errors import WeightsError
 
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Replace results that are already there. Else they are skipped, and an error for a single file.",
 )
-@codec_options
-@picture_options
+@result_options
+@source_options
 @sampling_options
 @network_options
 @click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Print errors and warnings only.")

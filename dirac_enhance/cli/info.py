@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dirac_enhance.cli.console import printable_line, report
-from dirac_enhance.cli.options import codec_options
+from dirac_enhance.cli.options import source_options
 from dirac_enhance.errors import DiracError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _ORIENTATIONS = {
 
 @click.command(context_settings={"show_default": True})
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@codec_options
+@source_options
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each file.")
 @click.pass_obj
 def info(
@@ -43,6 +43,8 @@ def info(
     files: tuple[Path, ...],
     codec_id: str,
     codec_options: dict[str, str],
+    enhancer_id: str | None,
+    max_pixels: int,
     as_json: bool,
 ) -> None:
     """Tell what compressed pictures are.
@@ -61,10 +63,11 @@ def info(
 
     if codec_id != AUTO:
         host.codec(codec_id)  # an unknown one is an error of the whole command
+    choice = CodecChoice(codec_id, codec_options, enhancer_id, max_pixels)
     reports, failed = [], False
     for file in files:
         try:
-            reports.append(inspect_file(file, host, choice=CodecChoice(codec_id, codec_options)))
+            reports.append(inspect_file(file, host, choice=choice))
         except DiracError as error:
             report(error)
             failed = True
@@ -82,7 +85,7 @@ def _describe(file: FileReport) -> Iterator[str]:
     facts = (
         ("codec", f"{file.codec} ({file.plugin})"),
         ("size", f"{file.width}×{file.height}, {_samples(file)}"),
-        ("coded", f"{file.coded_bytes:,} bytes, {file.bits_per_pixel:.3f} bpp"),
+        ("coded", _size(file)),
         ("rate factor", "unknown" if file.rate_factor is None else f"{file.rate_factor:g}"),
         *file.details.items(),
         ("colour profile", file.icc_profile or "none, so sRGB"),
@@ -95,6 +98,12 @@ def _describe(file: FileReport) -> Iterator[str]:
     width = max(len(name) for name, _ in facts)
     for name, fact in facts:
         yield f"  {printable_line(name):<{width}}  {printable_line(fact)}"
+
+
+def _size(file: FileReport) -> str:
+    if not file.coded_bytes:
+        return "no: decoded pixels, told to carry this codec's artefacts"
+    return f"{file.coded_bytes:,} bytes, {file.bits_per_pixel:.3f} bpp"
 
 
 def _samples(file: FileReport) -> str:

@@ -55,22 +55,25 @@ _CODEC_OPTION = click.option(
     help="Set an option of the codec; may be repeated. `dirac-enhance codecs` lists them.",
 )
 
-_PICTURE = (
-    click.option(
-        "--enhancer",
-        "enhancer_id",
-        metavar="ID",
-        show_default="that of the codec",
-        help="The files hold decoded pixels (PNG, TIFF, BMP, PPM, lossless WebP): no codec runs, and ID says which"
-        " codec's artefacts they carry. For a screenshot of a JPEG, say, or a frame of a video.",
-    ),
-    click.option(
-        "--max-pixels",
-        metavar="N",
-        type=click.IntRange(1),
-        default=DEFAULT_MAX_PIXELS,
-        help="Refuse files that claim more pixels, before they are decoded.",
-    ),
+_DECODED_PIXELS = click.option(
+    "--enhancer",
+    "enhancer_id",
+    metavar="ID",
+    shell_complete=_complete_codec,
+    show_default="that of the codec",
+    help="The files hold decoded pixels (PNG, TIFF, BMP, PPM, lossless WebP): no codec runs, and ID says which"
+    " codec's artefacts they carry. For a screenshot of a JPEG, say, or a frame of a video.",
+)
+
+_MAX_PIXELS = click.option(
+    "--max-pixels",
+    metavar="N",
+    type=click.IntRange(1),
+    default=DEFAULT_MAX_PIXELS,
+    help="Refuse files that claim more pixels, before they are decoded.",
+)
+
+_RESULT = (
     click.option(
         "--depth",
         type=click.Choice(["8", "16"]),
@@ -180,14 +183,15 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
     return decorate
 
 
-codec_options = _all((_CODEC, _CODEC_OPTION))
-"""`--codec` and `--codec-option`, as `codec_id: str` and `codec_options: dict[str, str]`."""
+source_options = _all((_CODEC, _CODEC_OPTION, _DECODED_PIXELS, _MAX_PIXELS))
+"""What the files are: `codec_id: str`, `codec_options: dict[str, str]`, `enhancer_id: str | None`, `max_pixels: int`;
+the fields of a `CodecChoice` in their order."""
 
-picture_options = _all(_PICTURE)
-"""`enhancer_id: str | None`, `max_pixels: int`, `depth: Literal[8, 16]` and `strip_metadata: bool`."""
+result_options = _all(_RESULT)
+"""`depth: Literal[8, 16]` and `strip_metadata: bool`, as in `OutputSettings`."""
 
 encoder_options = _all((_ENCODER, _CODEC_OPTION))
-"""The same, the codec to be named."""
+"""What to encode with: `codec_id: str` and `codec_options: dict[str, str]`."""
 
 codec_option = _CODEC_OPTION
 """`--codec-option` alone, for commands that take one codec by its id in a way of their own."""

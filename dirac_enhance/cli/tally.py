@@ -6,12 +6,9 @@ from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
-import click
-
-from dirac_enhance.cli.console import remark, report
+from dirac_enhance.cli.console import print_result, remark, report
 from dirac_enhance.cli.progress import Progress, follow
 from dirac_enhance.errors import DiracError
-from dirac_enhance.streams import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from dirac_enhance.batch.inputs import Inputs
@@ -94,8 +91,8 @@ class Tally:
     def _print(self, enhanced: Enhanced) -> None:
         if self._verbosity == "verbose":
             remark(f"{enhanced.job.source}: {', '.join(_describe(enhanced))}")
-        if self._verbosity != "quiet" and enhanced.job.target != STANDARD_STREAM:
-            click.echo(click.format_filename(enhanced.job.target))
+        if self._verbosity != "quiet":
+            print_result(enhanced.job.target)
 
 
 def _describe(enhanced: Enhanced) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ from click.testing import Result
 from PIL import Image
 from torchvision import models
 
+from dirac_enhance import ImageMetadata
 from dirac_enhance.comparison import TORCHVISION_ALEXNET
+from dirac_enhance.image import OutputSettings, write_image
 
 Run = Callable[..., Result]
 Samples = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]
@@ -151,3 +153,12 @@ def test_bad_input_is_one_line(
     assert (result.exit_code, result.stdout) == (exit_code, "")
     assert [line[:7] for line in result.stderr.splitlines()].count("Error: ") == 1
     assert message.format(folder=folder) in result.stderr.splitlines()[-1]
+
+
+def test_a_picture_of_16_bits_is_rounded_to_the_nearest_level(run: Run, tmp_path: Path) -> None:
+    levels = torch.arange(255.0).repeat(3, 4, 1)
+    for name, pixels, depth in (("deep.png", (levels + 0.4) / 255, 16), ("plain.png", levels / 255, 8)):
+        settings = OutputSettings(depth=depth)  # type: ignore[arg-type]
+        write_image(tmp_path / name, pixels, metadata=ImageMetadata(), output=settings)
+
+    assert json.loads(run("compare", tmp_path / "deep.png", tmp_path / "plain.png", "--json").stdout)["psnr"] is None

@@ -89,3 +89,26 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert [line[:7] for line in result.stderr.splitlines()].count("Error: ") == 1
     assert message in result.stderr.splitlines()[-1]
     assert _files(folder) == ["photo.jpg"]
+
+
+def test_depth_metadata_and_limit_are_those_of_enhancing(run: Run, photo: Path) -> None:
+    with Image.open(photo) as picture:
+        picture.save(photo, dpi=(300, 300))
+    deep, bare = photo.with_name("deep.tiff"), photo.with_name("bare.png")
+
+    assert run("decode", photo, "-o", deep, "--depth", "16").exit_code == 0
+    assert run("decode", photo, "-o", bare, "--strip-metadata").exit_code == 0
+    refused = run("decode", photo, "-o", photo.with_name("none.png"), "--max-pixels", "100")
+
+    assert deep.stat().st_size > 2 * 3 * 56 * 40
+    with Image.open(bare) as picture:
+        assert "dpi" not in picture.info
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert _files(photo.parent) == ["bare.png", "deep.tiff", "photo.jpg"]
+
+
+def test_the_picture_itself_goes_to_standard_output(run: Run, photo: Path) -> None:
+    result = run("decode", photo, "-o", "-")
+
+    with Image.open(io.BytesIO(result.stdout_bytes)) as decoded:
+        assert (decoded.format, decoded.size) == ("PNG", (56, 40))

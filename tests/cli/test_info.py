@@ -159,3 +159,14 @@ def test_bad_input_is_one_line(run: Run, photo: Path, arguments: list[str], exit
 
     assert (result.exit_code, result.stdout) == (exit_code, "")
     assert message in result.stderr.splitlines()[-1]
+
+
+def test_decoded_pixels_are_said_to_be_that(run: Run, photo: Path) -> None:
+    frame = photo.with_name("frame.png")
+    with Image.open(photo) as picture:
+        picture.save(frame)
+
+    lines = run("info", frame, "--enhancer", "jpeg").stdout.splitlines()
+
+    assert "  coded           no: decoded pixels, told to carry this codec's artefacts" in lines
+    assert "  rate factor     unknown" in lines
