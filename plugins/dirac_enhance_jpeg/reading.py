@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import warnings
 from io import BytesIO
@@ -25,6 +26,10 @@ from dirac_enhance_jpeg.exif import read_exif
 from dirac_enhance_jpeg.quality import estimate_quality
 
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, struct.error, OverflowError)
+
+
+_ARITHMETIC_FRAMES = (b"\xff\xc9", b"\xff\xca")
+"""Markers of sequential and progressive frames with arithmetic coding (ITU-T T.81, table B.1)."""
 
 
 class _StrictJpegFile(JpegImageFile):
@@ -72,10 +77,25 @@ def _load(data: bytes, *, max_pixels: int) -> JpegImageFile:
             )  # damaged EXIF and MPO indices are no reason to refuse the picture
             image = _StrictJpegFile(BytesIO(data))
             check_pixel_count(image.height, image.width, maximum=max_pixels)
+            _check_length(data, image)
             image.load()
     except _PILLOW_ERRORS as cause:
         raise InvalidBitstreamError(f"not a whole JPEG file of 8 bits per sample: {cause}") from cause
     return image
+
+
+def _check_length(data: bytes, image: JpegImageFile) -> None:
+    """Refuse a file that claims more blocks than it has bits, before libjpeg fills the rest in.
+
+    Every 8×8 block of the finest component takes a Huffman code of a bit or more (ITU-T T.81, F.1.2.1); arithmetic
+    coding takes less.
+
+    Raises:
+        OSError: if it does.
+    """
+    arithmetic = any(frame in data for frame in _ARITHMETIC_FRAMES)
+    if 8 * len(data) < math.ceil(image.width / 8) * math.ceil(image.height / 8) and not arithmetic:
+        raise OSError(f"{len(data):,} bytes are too few for {image.width}×{image.height} pixels")
 
 
 def _profile(image: JpegImageFile) -> bytes | None:

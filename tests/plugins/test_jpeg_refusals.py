@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from io import BytesIO
 from typing import Any
 
@@ -98,3 +99,16 @@ def test_damaged_bytes_give_a_picture_or_one_kind_of_error() -> None:
             outcomes["refused"] += 1
 
     assert min(outcomes.values()) > 100
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_small_file_that_claims_a_huge_picture_is_refused_before_it_is_decoded(progressive: bool) -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(buffer, "JPEG", progressive=progressive)
+    data = bytearray(buffer.getvalue())
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (14000).to_bytes(2, "big") * 2
+    started = time.process_time()
+    with pytest.raises(InvalidBitstreamError, match="bytes are too few for 14000×14000 pixels"):
+        JpegCodec().decode(bytes(data))
+    assert time.process_time() - started < 1
