@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 VALIDATION_PLACES = (0.0, 0.23, 0.47, 0.7, 0.94)
 """Where in the usual rate range validation looks; for JPEG that is quality 5, 10, 20, 39 and 80."""
 
-CALIBRATION_PAIRS = 1024
+CALIBRATION_PAIRS = 3000
 """Pairs from which the residual's power at each rate factor is measured."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dirac_enhance.training.batches import PairBatch
 
-KNOTS = 8
+KNOTS = 20
 REFERENCE_POWER = 0.07**2
 """Power that gets weight 1: about JPEG at quality 20, so that the LPIPS term keeps its proportion there."""
 
