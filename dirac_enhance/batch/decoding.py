@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dirac_enhance.batch.handover import PixelQueue
 from dirac_enhance.batch.plan import Job, Plan, is_done
 from dirac_enhance.batch.recipe import Failed, Recipe, Skipped
-from dirac_enhance.errors import InvalidImageError, PluginError
+from dirac_enhance.errors import InvalidImageError
 from dirac_enhance.image import check_output
 from dirac_enhance.pipeline import Decoded, decode_file
 
@@ -80,9 +80,6 @@ def _decode(job: Job, recipe: Recipe, *, alone: bool) -> DecodedPicture | Skippe
         decoded = decode_file(job.source, recipe.host, choice=recipe.choice)
         enhancer = recipe.load_enhancer_of(decoded.codec)
         padded_size = enhancer.padded_size(decoded.base)
-    except SystemExit as cause:  # a codec that ends the program would leave the run waiting for this thread
-        error = PluginError(f"'{job.source}': the codec tried to end the program: exit code {cause.code}")
-        return Failed(job, error)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
         if not alone:
             _forget_frames(error)

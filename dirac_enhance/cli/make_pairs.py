@@ -47,8 +47,8 @@ def make_pairs(
 
     \b
     Examples:
-      dirac-enhance make-pairs photos/ --codec vtm -o pairs/ --count 2000 --jobs 8
-      dirac-enhance train --codec vtm --data photos/ --pairs pairs/index.csv -o run/ --minutes 60
+      dirac-enhance make-pairs photos/ --codec jpeg -o pairs/ --count 2000 --jobs 8
+      dirac-enhance train --codec jpeg --data photos/ --pairs pairs/index.csv -o run/ --minutes 60
     """
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.training.pair_making import PairPlan

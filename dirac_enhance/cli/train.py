@@ -135,7 +135,7 @@ def train(
     Examples:
       dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --lpips-weight 0
       dirac-enhance train --codec jpeg --data photos/ -o run/ --minutes 60 --resume --lpips-backbone squeezenet.pth
-      dirac-enhance train --codec vtm --data photos/ --pairs pairs/index.csv -o run/ --minutes 60 --keep-best gain …
+      dirac-enhance train --codec jpeg --data photos/ --pairs pairs/index.csv -o run/ --minutes 60 --keep-best gain …
       torchrun --nproc-per-node 8 -m dirac_enhance train --codec jpeg --data photos/ -o run/ --iterations 200000
     """
     from dirac_enhance.pipeline import configure_codec

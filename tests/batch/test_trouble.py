@@ -29,7 +29,7 @@ def test_a_bad_file_fails_alone(bench: Bench) -> None:
     assert [type(outcomes[stem]) for stem in "0123"] == [Enhanced, Failed, Failed, Enhanced]
     messages = [str(each.error) for each in outcomes.values() if isinstance(each, Failed)]
     assert "1.toy': a toy of no height" in messages[0]
-    assert "2.toy': the codec tried to end the program: exit code 3" in messages[1]
+    assert "2.toy': codec 'toy' from dist-toy 1.5 failed: SystemExit: 3" in messages[1]
 
 
 def test_waiting_errors_hold_no_frames(bench: Bench) -> None:
