@@ -12,6 +12,8 @@ from PIL import Image
 from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -30,16 +32,25 @@ def encoding_codec(codec_id: str) -> EncodingCodec:
     return codec
 
 
-def read_folder(folder: Path, *, limit: int | None = None) -> dict[str, Tensor]:
+def read_folder(folder: Path, *, only: Collection[str] | None = None, limit: int | None = None) -> dict[str, Tensor]:
     """Read the first `limit` pictures of a folder, sorted by name; each as by `read_picture`.
 
+    Args:
+        folder: with the pictures.
+        only: file names of those that count; None for all.
+        limit: how many to read; None for all that count.
+
     Raises:
-        InvalidImageError: if there is none.
+        InvalidImageError: if there is none, or one of `only` is missing.
     """
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)[:limit]
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
     if not files:
         raise InvalidImageError(f"no pictures in {folder}; expected files such as {folder / 'kodim01.png'}")
-    return {file.name: read_picture(file) for file in files}
+    if only is not None:
+        if missing := sorted(set(only) - {file.name for file in files}):
+            raise InvalidImageError(f"{folder} lacks {', '.join(missing)}, of which there are streams")
+        files = [file for file in files if file.name in only]
+    return {file.name: read_picture(file) for file in files[:limit]}
 
 
 def read_picture(file: Path) -> Tensor:

@@ -1,6 +1,7 @@
 """PSNR, SSIM, LPIPS, rate and speed of a codec's pictures, before and after enhancement, by rate and by method.
 
-    original ─encode, decode─► base ─enhance─► picture ─8 bits─► compared with the original, per picture; then averaged
+    original ─encode─► coded file ─decode─► base ─enhance─► picture ─8 bits─► compared with the original; then averaged
+                or made beforehand
 
 Every position of a trajectory comes from one walk along it, so positions 81 … 100 cost no more than 100 alone.
 """
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
-from dirac_enhance import DiracError, load_enhancer
+from coded_pictures import STREAM_INDEX, EncodedNow, read_streams
+from dirac_enhance import BaseReconstruction, BenchmarkError, DiracError, load_enhancer, load_host
 from dirac_enhance.bench.pixel_hash import pixels_sha256
 from dirac_enhance.metrics import LPIPS, load_lpips
 from meter import Meter
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from dirac_enhance import EncodingCodec, Enhancer
+    from coded_pictures import CodedPictures
+    from dirac_enhance import Codec, Enhancer
     from dirac_enhance.device import Device, Precision
 
-_QUALITIES = "5,10,20,30,40,50,60,70,80,90,95"
+_QUALITIES = (5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0)
 _WARM_UP_SIDE = 128
 
 
@@ -41,19 +44,28 @@ _WARM_UP_SIDE = 128
 class Run:
     """The parts of one benchmark run; `metrics_device` is where pictures are compared."""
 
-    codec: EncodingCodec
+    codec: Codec
+    coded: CodedPictures
     enhancer: Enhancer | None
     lpips: LPIPS | None
     metrics_device: str
     plan: Plan
 
     def measure(self, picture: str, original: Tensor, quality: float) -> Iterator[Measurement]:
-        """Measure every method on one original, (3, H, W) float32 in [0, 1], coded at one quality."""
+        """Measure every method on one original, (3, H, W) float32 in [0, 1], coded at one quality.
+
+        Raises:
+            BenchmarkError: if what was coded cannot be had or decoded, or is not of the original's size.
+        """
         meter = Meter.of(original, lpips=self.lpips, device=self.metrics_device)
-        coded = self.codec.encode(original, rate_factor=quality)
-        start = time.perf_counter()
-        base = self.codec.decode(coded)
-        plain = Restored("base", "", 0, base.pixels, time.perf_counter() - start)
+        base, seconds = self._decode(picture, original, quality)
+        if base.pixels.shape != original.shape:
+            _, height, width = original.shape
+            raise BenchmarkError(
+                f"{picture} has {width}×{height} pixels, what was coded at {quality:g} {base.width}×{base.height}; name"
+                " the folder of its originals"
+            )
+        plain = Restored("base", "", 0, base.pixels, seconds)
         # The plain codec is always measured: every other row is compared with it.
         for restored in chain([plain], restore(self.enhancer, base, self.plan) if self.enhancer else ()):
             speed = {"seconds_per_megapixel": restored.seconds * 1e6 / (base.height * base.width)}
@@ -64,12 +76,22 @@ class Run:
                 key = (quality, f"seeds apart at {method}", self.plan.walks[0].label, 0)
                 yield Measurement(key, picture, {"levels": levels})
 
-    def warm_up(self, original: Tensor) -> None:
-        """Let the device allocate memory and choose its kernels before anything is timed."""
+    def _decode(self, picture: str, original: Tensor, quality: float) -> tuple[BaseReconstruction, float]:
+        """The base reconstruction, and the seconds that decoding took."""
+        try:
+            coded = self.coded.read(picture, original, rate_factor=quality)
+            start = time.perf_counter()
+            return self.codec.decode(coded), time.perf_counter() - start
+        except DiracError as cause:
+            raise BenchmarkError(f"{picture} at {quality:g}: {cause}") from cause
+
+    def warm_up(self, picture: str, original: Tensor) -> None:
+        """Let codec and device load their libraries, allocate memory and choose kernels before anything is timed."""
+        corner = (slice(None), slice(_WARM_UP_SIDE), slice(_WARM_UP_SIDE))
+        base, _ = self._decode(picture, original[corner], self.coded.rates(picture)[0])
         if self.enhancer:
-            corner = original[:, :_WARM_UP_SIDE, :_WARM_UP_SIDE]
-            coded = self.codec.encode(corner, rate_factor=self.codec.rate_range.maximum)
-            self.enhancer.enhance(self.codec.decode(coded), steps=1)
+            pixels = base.pixels[corner].contiguous()
+            self.enhancer.enhance(BaseReconstruction(pixels, base.coded_bytes, rate_factor=base.rate_factor), steps=1)
 
 
 def plan_walks(spacings: tuple[str, ...], evaluations: tuple[int, ...], late_start: int | None) -> tuple[Walk, ...]:
@@ -94,8 +116,27 @@ def weights_header(enhancer: Enhancer | None) -> dict[str, Any] | None:
     )
 
 
+def choose_codec(codec_id: str, streams: Path | None, qualities: tuple[float, ...]) -> tuple[Codec, CodedPictures]:
+    """Find the codec that decodes, and what it decodes: streams of a folder, or originals that it encodes itself.
+
+    Raises:
+        DiracError: if there is no such codec, it would have to encode and cannot, or there are no such streams.
+    """
+    if streams:
+        return load_host().codec(codec_id).codec, read_streams(streams, rate_factors=qualities)
+    codec = encoding_codec(codec_id)
+    return codec, EncodedNow(codec, qualities or _QUALITIES)
+
+
 def prepare(
-    plan: Plan, *, codec: str, weights: Path | None, device: Device, precision: Precision, lpips: Path | None
+    plan: Plan,
+    codec: Codec,
+    coded: CodedPictures,
+    *,
+    weights: Path | None,
+    device: Device,
+    precision: Precision,
+    lpips: Path | None,
 ) -> Run:
     """Load what the plan needs; `lpips` is the file of AlexNet's features.
 
@@ -105,8 +146,9 @@ def prepare(
     metrics_device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     enhances = plan.which != {"base"}
     return Run(
-        codec=encoding_codec(codec),
-        enhancer=load_enhancer(codec, weights=weights, device=device, precision=precision) if enhances else None,
+        codec=codec,
+        coded=coded,
+        enhancer=load_enhancer(codec.id, weights=weights, device=device, precision=precision) if enhances else None,
         lpips=load_lpips("alexnet", backbone_file=lpips).to(metrics_device) if lpips else None,
         metrics_device=metrics_device,
         plan=plan,
@@ -114,13 +156,13 @@ def prepare(
 
 
 @torch.inference_mode()
-def measure_all(run: Run, originals: Mapping[str, Tensor], qualities: tuple[float, ...]) -> list[dict[str, Any]]:
+def measure_all(run: Run, originals: Mapping[str, Tensor]) -> list[dict[str, Any]]:
     """Measure everything and average; tells of each picture on standard error."""
     measurements: list[Measurement] = []
-    run.warm_up(next(iter(originals.values())))
+    run.warm_up(*next(iter(originals.items())))
     for picture, original in originals.items():
         start = time.perf_counter()
-        for quality in qualities:
+        for quality in run.coded.rates(picture):
             measurements.extend(run.measure(picture, original, quality))
         click.echo(f"{picture}: {time.perf_counter() - start:.1f} s", err=True)
     return average(measurements)
@@ -159,8 +201,18 @@ def _methods(_context: click.Context, _parameter: click.Parameter, text: str) ->
 
 @click.command(context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--codec", default="jpeg", metavar="ID", help="An installed codec that encodes.")
-@click.option("--qualities", default=_QUALITIES, callback=_numbers, help="Rate factors.")
+@click.option("--codec", default="jpeg", metavar="ID", help="An installed codec that encodes, or with --streams any.")
+@click.option(
+    "--streams",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help=f"Folder of streams made beforehand, with {STREAM_INDEX}; nothing is encoded.",
+)
+@click.option(
+    "--qualities",
+    callback=_numbers,
+    show_default=f"{','.join(f'{quality:g}' for quality in _QUALITIES)}, or those of the streams",
+    help="Rate factors.",
+)
 @click.option(
     "--which", default=",".join(METHODS), callback=_methods, help="What to measure; base alone needs no weights."
 )
@@ -184,10 +236,11 @@ def main(folder: Path, **options: Any) -> None:
     walks = plan_walks(options["spacing"], options["evaluations"], options["late_start"])
     plan = Plan(options["which"], walks, options["samples"], options["seeds"])
     try:
-        parts = {name: options[name] for name in ("codec", "weights", "device", "precision")}
-        run = prepare(plan, **parts, lpips=options["lpips_backbone"])
-        originals = read_folder(folder, limit=options["limit"])
-        rows = measure_all(run, originals, options["qualities"])
+        codec, coded = choose_codec(options["codec"], options["streams"], options["qualities"])
+        parts = {name: options[name] for name in ("weights", "device", "precision")}
+        run = prepare(plan, codec, coded, **parts, lpips=options["lpips_backbone"])
+        originals = read_folder(folder, only=coded.pictures, limit=options["limit"])
+        rows = measure_all(run, originals)
     except DiracError as error:
         raise click.ClickException(str(error)) from error
     click.echo(format_table(rows))

@@ -52,6 +52,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "quality": lambda row: f"{row['quality']:g}",
         "bpp": lambda row: _number(row.get("bits_per_pixel"), ".4f"),
+        "pictures": lambda row: str(len(row["pictures"])),
         "method": lambda row: f"{row['method']} {row['trajectory']}".strip(),
         "evals": lambda row: str(row["evaluations"] or ""),
         "PSNR": lambda row: _number(row.get("psnr"), ".3f"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy
 
+from coded_pictures import read_stream_index, stream_file
 from dirac_enhance_vtm import VtmCodec
 from dirac_enhance_vtm.colour import SampleFormat, to_pixels
 from dirac_enhance_vtm.first_picture import find_first_picture
@@ -48,15 +48,10 @@ class StreamCheck:
     seconds: float
 
 
-def read_records(folder: Path) -> list[dict[str, Any]]:
-    """Read `results.jsonl`, which has a line for each stream in the folder."""
-    return [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines() if line]
-
-
 def check_stream(folder: Path, originals: Path, record: dict[str, Any]) -> StreamCheck:
     """Decode a stream and compare it with what was recorded, and with its original."""
-    name = f"{Path(record['image']).stem}_qp{record['qp']}.bin"
-    data = (folder / name).read_bytes()
+    file = stream_file(folder, record)
+    data = file.read_bytes()
     started = time.perf_counter()
     picture = find_first_picture(data)
     planes = decode_by_pyav(picture)
@@ -70,7 +65,7 @@ def check_stream(folder: Path, originals: Path, record: dict[str, Any]) -> Strea
     )
     original = _levels(read_picture(originals / record["image"]).numpy())
     fine = _levels(VtmCodec(decoder="pyav").decode(data).pixels.numpy())
-    return StreamCheck(name, record["qp"], exact, _psnr(coarse, original), _psnr(fine, original), seconds)
+    return StreamCheck(file.name, record["qp"], exact, _psnr(coarse, original), _psnr(fine, original), seconds)
 
 
 def _hash_planes(planes: Planes) -> str:
@@ -107,9 +102,8 @@ def main() -> None:
     parser.add_argument("streams", type=Path, help="folder of streams, with its results.jsonl")
     parser.add_argument("originals", type=Path, help="folder of the original pictures")
     arguments = parser.parse_args()
-    checks = [
-        check_stream(arguments.streams, arguments.originals, record) for record in read_records(arguments.streams)
-    ]
+    records = read_stream_index(arguments.streams)
+    checks = [check_stream(arguments.streams, arguments.originals, record) for record in records]
     _print_table(checks)
     for check in checks:
         if not check.exact:

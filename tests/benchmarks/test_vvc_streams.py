@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vvc_streams import check_stream, read_records
+from coded_pictures import read_stream_index
+from vvc_streams import check_stream
 
 DATA = Path(__file__).parents[2] / "data"
 STREAMS, ORIGINALS = DATA / "vvc" / "kodak", DATA / "eval" / "kodak"
@@ -17,7 +18,7 @@ def test_a_photograph_decodes_to_the_recorded_samples(image: str, qp: int) -> No
     """All of them: `python benchmarks/vvc_streams.py data/vvc/kodak data/eval/kodak`."""
     if not (STREAMS.is_dir() and ORIGINALS.is_dir()):
         pytest.skip(f"needs the streams of {STREAMS} and the pictures of {ORIGINALS}")
-    records = {(record["image"], record["qp"]): record for record in read_records(STREAMS)}
+    records = {(record["image"], record["qp"]): record for record in read_stream_index(STREAMS)}
     if (image, qp) not in records:
         pytest.skip(f"no stream of {image} at QP {qp}")
 
