@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
-    "bench": "__init__ atomic image metrics rate_search sampling",  # its only private door: image files are read and written in one place
+    "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
     "cli": "*",
 }
 

@@ -91,14 +91,14 @@ class Printed:
     Args:
         source: repository, path and commit, or paper.
         verified: whether every figure was read in its source or measured.
-        mark: what follows each figure in print: "†" remembered, "≈" read off a plot.
         figures: measure's id → the digits that were printed.
+        marks: measure's id → what follows an unverified figure: "†" remembered, "≈" read off a plot.
     """
 
     source: str
     verified: bool
-    mark: str = ""
     figures: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

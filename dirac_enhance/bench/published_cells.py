@@ -10,8 +10,6 @@ from dirac_enhance.bench.protocols import PROTOCOLS, also_meets, find_protocol
 from dirac_enhance.bench.published import Figure, Table, load_published
 from dirac_enhance.bench.published_markdown import MARKS
 
-_EVIDENCE = tuple(MARKS)
-
 
 def published_cells(
     *, set_name: str, protocols: Iterable[str], measures: Collection[str], rates: Collection[float]
@@ -47,7 +45,6 @@ def _cells(table: Table, measures: Collection[str], rates: Collection[float]) ->
             rows.setdefault((method, figure.rate), []).append(figure)
     for (method, rate), figures in rows.items():
         by_quality = table.rate_unit == "quality"
-        worst = max((figure.evidence for figure in figures), key=_EVIDENCE.index)
         key = CellKey(
             codec="jpeg" if by_quality else method,
             rate=rate if by_quality else None,
@@ -63,7 +60,7 @@ def _cells(table: Table, measures: Collection[str], rates: Collection[float]) ->
             published=Printed(
                 source="; ".join(dict.fromkeys(figure.source for figure in figures)),
                 verified=all(figure.verified for figure in figures),
-                mark=MARKS[worst],
                 figures={names[figure.metric]: figure.printed for figure in figures},
+                marks={names[figure.metric]: MARKS[figure.evidence] for figure in figures if not figure.verified},
             ),
         )

@@ -67,7 +67,7 @@ class ResultsTable:
         weights = dict.fromkeys(cell.key.weights_sha256 for cell in self.cells if cell.key.weights_sha256)
         published = [cell.published for cell in self.cells if cell.published is not None]
         sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
-        marks = dict.fromkeys(each.mark for each in published if each.mark)
+        marks = dict.fromkeys(mark for each in published for mark in each.marks.values())
         return [
             f"Protocol {self.protocol.id}: {self.protocol.coding}; {self.protocol.measuring}.",
             *([f"Weights: {', '.join(each[:12] for each in weights)}."] if weights else []),
@@ -124,7 +124,7 @@ def _method(cell: Cell, *, name_weights: bool) -> str:
 
 def _figure(cell: Cell, measure: Measure) -> str:
     if cell.published is not None and measure.id in cell.published.figures:
-        return f"{cell.published.figures[measure.id]}{cell.published.mark}"
+        return f"{cell.published.figures[measure.id]}{cell.published.marks.get(measure.id, '')}"
     if measure.id not in cell.metrics:
         return ""
     mean = cell.metrics[measure.id].mean
@@ -147,10 +147,12 @@ def to_text(table: ResultsTable) -> str:
     rows = table.rows()
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     left = [title in _TEXTS for title in rows[0]]
+    columns = list(zip(widths, left, strict=True))
     lines = (
         "  ".join(
-            f"{text:{'<' if of_text else '>'}{width}}" for text, width, of_text in zip(row, widths, left, strict=True)
-        )
+            text.ljust(width) if of_text else text.rjust(width)
+            for text, (width, of_text) in zip(row, columns, strict=True)
+        ).rstrip()
         for row in rows
     )
     return "\n".join([table.title, *lines, *table.footer()])
