@@ -124,7 +124,7 @@ class Cell:
     def to_json(self) -> dict[str, Any]:
         """As an object of a results file."""
         cell = asdict(self)
-        key = cell.pop("key")
+        key: dict[str, Any] = cell.pop("key")
         if cell["published"] is None:
             del cell["published"]
         return key | {"codec_options": dict(self.key.codec_options)} | cell

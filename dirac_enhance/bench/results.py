@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dirac_enhance.bench.measures import MEASURES
 FORMAT = "dirac-enhance bench"
 VERSION = 1
 JSON_NAME, CSV_NAME = "results.json", "results.csv"
+_CSV_KEYS = tuple(each.name for each in fields(CellKey) if each.name != "codec_options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,13 @@ class Results:
         metrics = [name for name in MEASURES if any(name in cell.metrics for cell in self.cells)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        names = ("codec", "rate", "method", "protocol", "peer", "weights_sha256", "steps", "samples", "seed")
-        names += ("evaluations", "spacing", "trajectory_evaluations", "late_start", "eta", "precision")
         writer.writerow(
-            ["set", "images", "pixel_hash", *names, "bpp", *metrics, "seconds_per_megapixel", "peak_memory_mib"]
+            ["set", "images", "pixel_hash", *_CSV_KEYS, "bpp", *metrics, "seconds_per_megapixel", "peak_memory_mib"]
         )
         for cell in self.cells:
             means = [cell.metrics[name].mean if name in cell.metrics else None for name in metrics]
             numbers = [cell.bpp.mean, *means, cell.seconds_per_megapixel, cell.peak_memory_mib]
-            row = [self.set_name, len(self.images), self.pixel_hash, *(getattr(cell.key, name) for name in names)]
+            row = [self.set_name, len(self.images), self.pixel_hash, *(getattr(cell.key, name) for name in _CSV_KEYS)]
             writer.writerow(["" if value is None else value for value in [*row, *rounded(numbers)]])
         return text.getvalue()
 

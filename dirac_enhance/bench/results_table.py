@@ -89,10 +89,13 @@ def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
             for protocol, part in {cell.key.protocol: cell, **_elsewhere(cell, published)}.items():
                 place = (each.pixel_hash, each.set_name, len(each.images), protocol)
                 found.setdefault(place, {})[cell.key] = part
+    sets, protocols = [place[:3] for place in found], list(PROTOCOLS)
+    places = sorted(found, key=lambda place: (sets.index(place[:3]), protocols.index(place[3])))
     return tuple(
-        ResultsTable(name, images, pixel_hash, PROTOCOLS[protocol], tuple(sorted(cells.values(), key=_place)))
-        for (pixel_hash, name, images, protocol), cells in found.items()
-        if any(cell.key.method != "published" for cell in cells.values())
+        ResultsTable(name, images, pixel_hash, PROTOCOLS[protocol], tuple(sorted(found[place].values(), key=_place)))
+        for place in places
+        for pixel_hash, name, images, protocol in [place]
+        if any(cell.key.method != "published" for cell in found[place].values())
     )
 
 
