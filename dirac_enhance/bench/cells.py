@@ -25,7 +25,7 @@ class CellKey:
         protocol: id of how it was measured.
         codec_options: name → text of those set, sorted.
         peer: id of the restorer, or name of the published method.
-        weights_sha256: of our enhancer.
+        weights_sha256: of our enhancer, or of a peer that is a file of weights.
         steps: where on its trajectory it stopped.
         samples: how many were averaged.
         seed: of the noise.

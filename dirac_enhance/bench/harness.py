@@ -5,6 +5,7 @@ rate ─► originals ─encode─► Coded ─Method.restore─► Restored, on
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from dirac_enhance.bench.methods import (
 from dirac_enhance.bench.protocols import protocol_of
 from dirac_enhance.bench.remaining_time import RemainingTime
 from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer
+from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
 from dirac_enhance.bench.results import LeftOut
 from dirac_enhance.rate_search import encode_at
 from dirac_enhance.sampling import SamplingSettings
@@ -97,7 +99,8 @@ class BenchPlan:
             simulating = [peer for peer in self.peers if isinstance(peer, SimulatingRestorer)]
             for peer in self.peers:
                 if not isinstance(peer, SimulatingRestorer):
-                    yield rate, Peer(peer, replace(base, method="peer", peer=peer_name(peer)), self.jobs)
+                    key = replace(base, method="peer", peer=peer_name(peer), weights_sha256=_weights_of(peer))
+                    yield rate, Peer(peer, key, self.jobs)
             if simulating:
                 key = CellKey("simulated-jpeg", rate, "base", "ddrm-jpeg")
                 yield rate, SimulatedCodec(key, int(rate))
@@ -128,6 +131,11 @@ def peer_name(peer: AnyRestorer) -> str:
     """As results name a peer: its id, of a file the name alone, since records name no one's folders."""
     kind, colon, rest = peer.id.partition(":")
     return f"{kind}:{rest.rpartition('/')[2]}" if colon and kind == "spandrel" else peer.id
+
+
+def _weights_of(peer: AnyRestorer) -> str | None:
+    """Digest of the file of a peer that is one, so that another file of its name is another cell."""
+    return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
 
 
 def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:

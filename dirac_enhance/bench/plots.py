@@ -146,13 +146,13 @@ def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | No
 def _curves(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
     curves: dict[str, list[Cell]] = {}
     cells = tuple(cells)
-    several = len({cell.key.weights_sha256 for cell in cells} - {None}) > 1
+    several = len({cell.key.weights_sha256 for cell in cells if cell.key.method == "steps"}) > 1
     for cell in cells:
         key = cell.key
         if key.method == "published":
             name = f"{key.codec if key.rate is None else key.peer} (published)"
         else:
-            weights = f" [{key.weights_sha256[:6]}]" if several and key.weights_sha256 else ""
+            weights = f" [{key.weights_sha256[:6]}]" if several and key.method == "steps" and key.weights_sha256 else ""
             walk = f", {key.spacing}" if key.spacing == "paper" else ""
             name = f"{key.codec}, {key.name}{walk}{weights}" if key.method != "base" else key.codec
         curves.setdefault(name, []).append(cell)

@@ -45,7 +45,7 @@ class ResultsTable:
     def rows(self) -> list[list[str]]:
         """The head, then a row for each cell."""
         measures = self.measures
-        several = len({cell.key.weights_sha256 for cell in self.cells} - {None}) > 1
+        several = len(self._weights()) > 1
         head = ["codec", "rate", "bpp", "method", "evals", *(measure.heading for measure in measures), "s/MP"]
         body = [
             [
@@ -64,7 +64,7 @@ class ResultsTable:
 
     def footer(self) -> list[str]:
         """Protocol, weights, sources of published figures and what their marks mean."""
-        weights = dict.fromkeys(cell.key.weights_sha256 for cell in self.cells if cell.key.weights_sha256)
+        weights = self._weights()
         published = [cell.published for cell in self.cells if cell.published is not None]
         sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
         marks = dict.fromkeys(mark for each in published for mark in each.marks.values())
@@ -74,6 +74,11 @@ class ResultsTable:
             *([f"Published figures: {'; '.join(sources)}."] if sources else []),
             *(f"{_LEGEND.get(mark, mark)}." for mark in marks),
         ]
+
+    def _weights(self) -> tuple[str, ...]:
+        """Digests of our weights."""
+        ours = (cell.key.weights_sha256 for cell in self.cells if cell.key.method == "steps")
+        return tuple(dict.fromkeys(each for each in ours if each))
 
 
 def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
@@ -120,7 +125,7 @@ def _method(cell: Cell, *, name_weights: bool) -> str:
     key = cell.key
     if key.method == "published":
         return f"{key.codec if key.rate is None else key.peer} (published)"
-    weights = f" [{key.weights_sha256[:6]}]" if name_weights and key.weights_sha256 else ""
+    weights = f" [{key.weights_sha256[:6]}]" if name_weights and key.method == "steps" and key.weights_sha256 else ""
     walk = f", {key.spacing}" if key.spacing == "paper" else ""
     return f"{key.name}{walk}{weights}"
 

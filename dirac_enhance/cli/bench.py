@@ -276,11 +276,16 @@ def _empty_results(
         set_name=originals.name,
         images=tuple(original.name for original in originals.originals),
         pixel_hash=originals.pixel_hash,
-        command=("dirac-enhance", *portable_arguments(sys.argv[1:])),
+        command=("dirac-enhance", *portable_arguments([_without_folder(argument) for argument in sys.argv[1:]])),
         device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
         versions=versions(),
         left_out=tuple(left_out),
     )
+
+
+def _without_folder(argument: str) -> str:
+    """A network's file by its name alone, as results name the peer."""
+    return f"spandrel:{Path(argument).name}" if argument.startswith("spandrel:") else argument
 
 
 def _published(plan: BenchPlan, originals: OriginalSet, meter: Meter, options: dict[str, Any]) -> tuple[Cell, ...]:

@@ -251,6 +251,18 @@ def test_peers_restore_jpeg_alone() -> None:
     assert check_peers([StubRestorer()], codec=PlainCodec()) == ((), left_out)
 
 
+def test_a_peer_s_file_of_another_content_is_another_cell(tmp_path: Path) -> None:
+    file = tmp_path / "network.pth"
+    plan = BenchPlan(JpegCodec(), (20.0,), peers=(SpandrelRestorer(file),))
+    keys = []
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        keys += [key for _, method in plan.methods() for key in method.keys if key.method == "peer"]
+
+    assert keys[0].peer == keys[1].peer == "spandrel:network.pth"
+    assert keys[0] != keys[1]
+
+
 def test_results_name_no_folder_of_a_peer() -> None:
     assert peer_name(SpandrelRestorer(Path("/home/me/fbcnn.pth"))) == "spandrel:fbcnn.pth"
 

@@ -135,7 +135,9 @@ def test_tables_print_what_was_measured() -> None:
     assert markdown[5] == "| jpeg | 10 | 0.375 | steps 100, mean of 8 | 16 | 30.50 | 12.50 | 0.01 |"
     assert markdown[6] == "| MS-ILLM |  | 0.100 | MS-ILLM (published) |  | 25.50≈ |  |  |"
     assert markdown[-3:] == ["Weights: cccccccccccc.", "Published figures: somewhere.", "≈ read off a plot."]
-    assert "jpeg       10  0.375  jpeg                           30.50    12.50  0.01" in to_text(table)
+    text = to_text(table).splitlines()
+    assert text[2].split() == ["jpeg", "10", "0.375", "jpeg", "30.50", "12.50", "0.01"]
+    assert len(text[1]) == len(text[2]) == len(text[3])
 
 
 def test_published_cells_meet_the_protocol_and_name_their_source() -> None:

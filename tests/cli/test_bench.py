@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -230,3 +232,18 @@ def test_plots_are_drawn_from_results(run: Run, originals: Path, host: CodecHost
     for name in names:
         with Image.open(f"plots/{name}.png") as picture:
             assert picture.size == (900, 660)
+
+
+def test_a_run_that_is_killed_outright_goes_on(run: Run, tmp_path: Path, originals: Path) -> None:
+    killer = tmp_path / "killer"
+    killer.write_text(f"#!{sys.executable} -S\nimport os\nos.kill(os.getppid(), 9)\n")
+    killer.chmod(0o755)
+    peer = f"command:{killer} {{input}} {{output}}"
+    arguments = ["bench", str(originals), *_PLAIN, "--peer", peer]
+    ended = subprocess.run([sys.executable, "-m", "dirac_enhance", *arguments], capture_output=True, check=False)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert [cell["method"] for cell in results_of()["cells"]] == ["base"]
+    killer.write_text(f'#!{sys.executable} -S\nraise SystemExit("no more")\n')
+    assert run(*arguments).stderr.splitlines()[0].endswith("ended with status 1: no more")
+    assert [cell["method"] for cell in results_of()["cells"]] == ["base"]
