@@ -49,7 +49,7 @@ class ResultsTable:
         head = ["codec", "rate", "bpp", "method", "evals", *(measure.heading for measure in measures), "s/MP"]
         body = [
             [
-                cell.key.codec,
+                cell.key.codec if cell.key.rate is not None else "",
                 "" if cell.key.rate is None else f"{cell.key.rate:g}",
                 _number(cell.bpp.mean, 3),
                 _method(cell, name_weights=several),

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from bench_stubs import BrighteningEnhancer, StubRestorer, StubSimulatingRestorer
-from dirac_enhance import BenchmarkError, Enhancer, RateFactorError, RestorerError
+from dirac_enhance import BenchmarkError, RateFactorError, RestorerError
 from dirac_enhance.bench.cells import Cell, CellKey
 from dirac_enhance.bench.harness import BenchPlan, Harness, State, check_peers, peer_name
 from dirac_enhance.bench.measures import find_measures
@@ -46,15 +46,13 @@ class Bench:
         self.told: list[LeftOut] = []
 
     def run(self, *, metrics: str = "psnr", **settings: Any) -> int:
-        settings = {"codec": JpegCodec(), "rates": (20.0,)} | settings
-        if "enhancer" in settings:
-            settings["enhancer"] = cast(Enhancer, settings["enhancer"])
+        given: dict[str, Any] = {"codec": JpegCodec(), "rates": (20.0,), **settings}
         meter, unmeasured = load_meter(find_measures(metrics.split(",")), sides=self.originals.sides)
         assert not unmeasured
         names = tuple(original.name for original in self.originals.originals)
         empty = Results(self.originals.name, names, self.originals.pixel_hash)
         harness = Harness(
-            BenchPlan(**settings),
+            BenchPlan(**given),
             self.originals,
             meter,
             ResultsFolder(self.results, empty),
