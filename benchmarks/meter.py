@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dirac_enhance.bench.environment import finite
 from dirac_enhance.metrics import psnr, round_to_8_bits, ssim
-from record import finite
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -61,12 +61,12 @@ MAY_IMPORT = {
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
-    "bench": "__init__ image metrics",  # its only private door: image files are read and written in one place
+    "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
     "cli": "*",
 }
 
 # Imported at the top of no module that the command line loads before it knows what to do.
-HEAVY = "PIL compressai cv2 lpips numpy safetensors spandrel torch torchvision tqdm"
+HEAVY = "PIL compressai cv2 lpips matplotlib numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
     " weights_metadata host pipeline testing cli batch.inputs batch.plan networks.catalogue networks.config"
@@ -80,6 +80,7 @@ DOORS = {
     "cv2": "sixteen_bit",
     "click": "cli host",
     "compressai": "",
+    "matplotlib": "bench.plots",
 }
 
 FORBIDDEN_FILES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dirac_enhance import InvalidImageError
 
@@ -84,3 +84,16 @@ def find_pictures(folder: Path) -> list[Path]:
     if not found:
         raise InvalidImageError(f"no pictures in '{folder}'; expected files such as '{folder / '01.png'}'")
     return found
+
+
+def channels_of(path: Path) -> Literal["RGB", "grayscale", "alpha"]:
+    """Say from a picture's header what kind of samples it has; "RGB" also where the header cannot be read."""
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(path) as picture:
+            if "A" in picture.getbands() or "transparency" in picture.info:
+                return "alpha"
+            return "grayscale" if picture.mode in ("1", "L") else "RGB"
+    except (OSError, ValueError):
+        return "RGB"

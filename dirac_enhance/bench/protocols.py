@@ -100,6 +100,31 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 )
 
 
+_ALSO_MEETS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "jpeg-colour": MappingProxyType(
+            {"codec": ("psnr", "lpips", "fid256", "kid256"), "jpeg-colour-perceptual": ("lpips",)}
+        )
+    }
+)
+"""Figures of a protocol that fulfil another one, too: a libjpeg file is a bitstream of its own, coded from RGB."""
+
+
+def also_meets(protocol_id: str) -> Mapping[str, tuple[str, ...]]:
+    """Return other protocols that figures measured so fulfil, each with the ids of the measures for which they do."""
+    return _ALSO_MEETS.get(protocol_id, {})
+
+
+def protocol_of(codec_id: str, *, as_usual: bool) -> Protocol:
+    """Return how the pictures of a codec are measured here.
+
+    Args:
+        codec_id: of the codec.
+        as_usual: whether none of its options was set: JPEG tables are for 4:2:0.
+    """
+    return find_protocol("jpeg-colour" if codec_id == "jpeg" and as_usual else "codec")
+
+
 def find_protocol(protocol_id: str) -> Protocol:
     """Return the protocol of that id.
 

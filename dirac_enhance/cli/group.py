@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 from click_default_group import DefaultGroup
 
+from dirac_enhance.cli.bench import bench
 from dirac_enhance.cli.codecs import codecs
 from dirac_enhance.cli.compare import compare
 from dirac_enhance.cli.console import errors_as_lines, remark, warnings_as_lines
@@ -32,6 +33,7 @@ _COMMANDS = (
     info,
     compare,
     contact_sheet,
+    bench,
     codecs,
     networks,
     make_pairs,

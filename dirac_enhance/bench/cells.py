@@ -1,0 +1,170 @@
+"""Cells: what a benchmark measures of one method at one rate, as a results file has it; see benchmarks/README.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from dirac_enhance import BenchmarkError
+from dirac_enhance.bench.protocols import find_protocol
+
+Method = Literal["base", "steps", "peer", "published"]
+"""The plain codec; our enhancer; another restorer, run here; a figure that another paper printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellKey:
+    """What was measured; two cells of equal keys are one measurement, whatever their metrics.
+
+    Args:
+        codec: id of what coded the pictures; "simulated-jpeg" for DDRM's imitation.
+        rate: its rate factor; None for a published figure given by bits per pixel.
+        method: how the picture came about.
+        protocol: id of how it was measured.
+        codec_options: name → text of those set, sorted.
+        peer: id of the restorer, or name of the published method.
+        weights_sha256: of our enhancer, or of a peer that is a file of weights.
+        steps: where on its trajectory it stopped.
+        samples: how many were averaged.
+        seed: of the noise.
+        evaluations: of the network for one picture, those of all samples together.
+        spacing: of the evaluations.
+        trajectory_evaluations: that a sample takes to steps 100, on the way of which the others lie.
+        late_start: positions skipped.
+        eta: of the noise added on the way.
+        precision: of the network's arithmetic.
+    """
+
+    codec: str
+    rate: float | None
+    method: Method
+    protocol: str
+    codec_options: tuple[tuple[str, str], ...] = ()
+    peer: str | None = None
+    weights_sha256: str | None = None
+    steps: int | None = None
+    samples: int = 1
+    seed: int = 0
+    evaluations: int | None = None
+    spacing: str | None = None
+    trajectory_evaluations: int | None = None
+    late_start: int | None = None
+    eta: float = 0.0
+    precision: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As tables name it: "jpeg", "steps 100", "steps 100, mean of 8", "fbcnn"."""
+        if self.method == "base":
+            return self.codec
+        if self.method != "steps":
+            return self.peer or ""
+        return f"steps {self.steps}" + (f", mean of {self.samples}" if self.samples > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A mean over pictures, each counting once, and what it is the mean of.
+
+    Args:
+        mean: None if any value is infinite, as the PSNR of equal pictures is, or missing.
+        values: in the order of the set's pictures; empty for a distance between sets and for a published figure.
+    """
+
+    mean: float | None
+    values: tuple[float | None, ...] = ()
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Values:
+        """Average; values that are not finite count as missing."""
+        kept = tuple(value if value is not None and math.isfinite(value) else None for value in values)
+        known = [value for value in kept if value is not None]
+        return cls(sum(known) / len(known) if known and len(known) == len(kept) else None, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Where a published cell comes from.
+
+    Args:
+        source: repository, path and commit, or paper.
+        verified: whether every figure was read in its source or measured.
+        figures: measure's id → the digits that were printed.
+        marks: measure's id → what follows an unverified figure: "†" remembered, "≈" read off a plot.
+    """
+
+    source: str
+    verified: bool
+    figures: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was measured of one key.
+
+    Args:
+        key: what it stands for.
+        bpp: bits per pixel of the coded files.
+        metrics: measure's id → values.
+        seconds_per_megapixel: of decoding, restoring, or sampling up to there; None where it was not timed.
+        peak_memory_mib: of this process, or of the GPU, while the cells of one walk were made; None where unknown.
+        published: of published cells only.
+    """
+
+    key: CellKey
+    bpp: Values
+    metrics: Mapping[str, Values]
+    seconds_per_megapixel: float | None = None
+    peak_memory_mib: float | None = None
+    published: Printed | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object of a results file."""
+        cell = asdict(self)
+        key: dict[str, Any] = cell.pop("key")
+        if cell["published"] is None:
+            del cell["published"]
+        return key | {"codec_options": dict(self.key.codec_options)} | cell
+
+
+def updated(old: Cell, new: Cell) -> Cell:
+    """Return the new measurement with what only the old one has."""
+    return replace(new, metrics={**old.metrics, **new.metrics})
+
+
+def parse_cell(contents: Mapping[str, Any], *, images: int) -> Cell:
+    """Read a cell from an object of a results file.
+
+    Raises:
+        BenchmarkError: if it is none, or has not one value for each image.
+    """
+    try:
+        known = {each.name: contents[each.name] for each in fields(CellKey) if each.name in contents}
+        known["codec_options"] = tuple(sorted(known.get("codec_options", {}).items()))
+        key = CellKey(**known)
+        find_protocol(key.protocol)
+        printed = contents.get("published")
+        cell = Cell(
+            key,
+            _parse_values(contents["bpp"]),
+            {name: _parse_values(values) for name, values in contents["metrics"].items()},
+            contents["seconds_per_megapixel"],
+            contents["peak_memory_mib"],
+            None if printed is None else Printed(**printed),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as cause:
+        raise BenchmarkError(f"a cell is damaged ({type(cause).__name__}: {cause})") from cause
+    for name, each in {"bpp": cell.bpp, **cell.metrics}.items():
+        if len(each.values) not in (0, images):
+            raise BenchmarkError(f"{name} of '{key.name}' has {len(each.values)} values for {images} images")
+    return cell
+
+
+def _parse_values(contents: Mapping[str, Any]) -> Values:
+    mean, values = contents["mean"], tuple(contents["values"])
+    if not all(value is None or isinstance(value, (int, float)) for value in (mean, *values)):
+        raise ValueError("a value is no number")
+    return Values(mean, values)

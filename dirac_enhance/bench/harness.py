@@ -1,0 +1,349 @@
+"""The harness: codec × rate × method over a set of originals; each finished part is on disk before the next begins.
+
+rate ─► originals ─encode─► Coded ─Method.restore─► Restored, one for each key ─8 bits─► Meter ─► Cell ─► ResultsFolder
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dirac_enhance import DiracError
+from dirac_enhance.bench.cells import Cell, CellKey, Values
+from dirac_enhance.bench.concurrency import in_order
+from dirac_enhance.bench.memory import PeakMemory
+from dirac_enhance.bench.methods import (
+    Coded,
+    Enhanced,
+    Method,
+    Peer,
+    PlainCodec,
+    Restored,
+    Row,
+    SimulatedCodec,
+    SimulatedPeer,
+    evaluations_of,
+    late_start_of,
+    only_originals,
+)
+from dirac_enhance.bench.protocols import protocol_of
+from dirac_enhance.bench.remaining_time import RemainingTime
+from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer
+from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
+from dirac_enhance.bench.results import LeftOut
+from dirac_enhance.rate_search import encode_at
+from dirac_enhance.sampling import SamplingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dirac_enhance import EncodingCodec, Enhancer
+    from dirac_enhance.bench.meter import Meter, SetStatistics
+    from dirac_enhance.bench.originals import OriginalSet
+    from dirac_enhance.bench.results import ResultsFolder
+
+_FLOATING_POINT = ("ddrm-jpeg",)
+"""Protocols whose pictures are measured without rounding to 8 bits."""
+
+_WARM_UP_SIDE = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BenchPlan:
+    """What to measure.
+
+    Args:
+        codec: its options set.
+        codec_options: name → text of those set, sorted.
+        rates: rate factors.
+        enhancer: None to leave our own out.
+        steps: where on its trajectory to stop.
+        samples: how many to average, each number for each of `steps`.
+        sampling: everything else about it.
+        peers: that can run.
+        jobs: pictures measured, or restored by a peer, at once.
+
+    Raises:
+        RateFactorError: if a rate factor is out of the codec's range.
+    """
+
+    codec: EncodingCodec
+    rates: tuple[float, ...]
+    codec_options: tuple[tuple[str, str], ...] = ()
+    enhancer: Enhancer | None = None
+    steps: tuple[int, ...] = ()
+    samples: tuple[int, ...] = (1,)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    peers: tuple[AnyRestorer, ...] = ()
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        for rate in self.rates:
+            self.codec.rate_range.check(rate)
+
+    @property
+    def protocol(self) -> str:
+        """Id of how the codec's own pictures are measured."""
+        return protocol_of(self.codec.id, as_usual=not self.codec_options).id
+
+    def methods(self) -> Iterator[tuple[float, Method]]:
+        """Everything to measure, rate by rate; what takes least comes first."""
+        for rate in self.rates:
+            base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options)
+            yield rate, PlainCodec(base)
+            if self.enhancer is not None and self.steps:
+                yield rate, Enhanced(self.enhancer, tuple(self._steps(self.enhancer, base)), self.sampling)
+            simulating = [peer for peer in self.peers if isinstance(peer, SimulatingRestorer)]
+            for peer in self.peers:
+                if not isinstance(peer, SimulatingRestorer):
+                    key = replace(base, method="peer", peer=peer_name(peer), weights_sha256=_weights_of(peer))
+                    yield rate, Peer(peer, key, self.jobs)
+            if simulating:
+                key = CellKey("simulated-jpeg", rate, "base", "ddrm-jpeg")
+                yield rate, SimulatedCodec(key, int(rate))
+                for each in simulating:
+                    yield rate, SimulatedPeer(each, replace(key, method="peer", peer=each.id), int(rate))
+
+    def _steps(self, enhancer: Enhancer, base: CellKey) -> Iterator[CellKey]:
+        metadata, sampling = enhancer.metadata, self.sampling
+        for samples in sorted(set(self.samples)):
+            for step in sorted(set(self.steps)):
+                yield replace(
+                    base,
+                    method="steps",
+                    weights_sha256=enhancer.weights_sha256,
+                    steps=step,
+                    samples=samples,
+                    seed=sampling.seed,
+                    evaluations=samples * evaluations_of(enhancer, sampling, step),
+                    spacing=sampling.spacing or (metadata.spacing if sampling.evaluations is None else "log-snr"),
+                    trajectory_evaluations=evaluations_of(enhancer, sampling, 100),
+                    late_start=late_start_of(enhancer, sampling),
+                    eta=sampling.eta,
+                    precision=str(enhancer.precision).removeprefix("torch."),
+                )
+
+
+def peer_name(peer: AnyRestorer) -> str:
+    """As results name a peer: its id, of a file the name alone, since records name no one's folders."""
+    kind, colon, rest = peer.id.partition(":")
+    return f"{kind}:{rest.rpartition('/')[2]}" if colon and kind == "spandrel" else peer.id
+
+
+def _weights_of(peer: AnyRestorer) -> str | None:
+    """Digest of the file of a peer that is one, so that another file of its name is another cell."""
+    return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
+
+
+def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:
+    """Sort out the peers that cannot run: absent ones, with what to get, and those for other bitstreams."""
+    present: list[AnyRestorer] = []
+    left_out: list[LeftOut] = []
+    for peer in peers:
+        absence = peer.available()
+        if absence is not None:
+            left_out.append(LeftOut(peer_name(peer), f"absent: {absence}"))
+        elif codec.id != "jpeg":
+            left_out.append(LeftOut(peer_name(peer), f"it restores JPEG, not pictures of codec '{codec.id}'"))
+        else:
+            present.append(peer)
+    return tuple(present), left_out
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a run is.
+
+    Args:
+        title: what is being measured.
+        done: pictures measured, once for each method at each rate; `total` of them in all.
+        seconds_left: an estimate, None before there is one.
+        part_done: whether a method at one rate has just been finished.
+    """
+
+    title: str
+    done: int
+    total: int
+    seconds_left: float | None
+    part_done: bool = False
+
+
+def _ignore(_event: object) -> None:
+    pass
+
+
+@dataclass(slots=True, eq=False)
+class Harness:
+    """One run; `run` does it.
+
+    Args:
+        plan: what to measure.
+        originals: on which pictures.
+        meter: with what.
+        folder: where results are, and those of earlier runs.
+        progress: called after each picture.
+        tell: called with what went wrong and stops nothing.
+    """
+
+    plan: BenchPlan
+    originals: OriginalSet
+    meter: Meter
+    folder: ResultsFolder
+    progress: Callable[[State], None] = _ignore
+    tell: Callable[[LeftOut], None] = _ignore
+    _contents: dict[float, list[bytes]] = field(default_factory=dict)
+    _statistics: SetStatistics | None = None
+
+    def run(self) -> int:
+        """Measure everything that is not there yet.
+
+        Returns:
+            How many methods failed at a rate; they were told of, and nothing finished is lost.
+
+        Raises:
+            BenchmarkError: if results cannot be written.
+        """
+        work = list(self._unfinished())
+        number = len(self.originals.originals)
+        remaining = RemainingTime((method.kind, number) for _, method in work)
+        failed = 0
+        self._warm_up(method for _, method in work)
+        for part, (rate, method) in enumerate(work):
+            follower = _Follower(f"rate {rate:g}, {method.kind}", method.kind, part * number, number * len(work))
+            try:
+                cells = self._measure(rate, method, picture_done=lambda: self.progress(follower.picture(remaining)))  # noqa: B023 - called before the next one is there
+            except Exception as error:  # noqa: BLE001 - a plugin's, a peer's, a full GPU's: the other parts go on
+                failed += 1
+                remaining.give_up(method.kind, number - follower.count)
+                reason = str(error) if isinstance(error, DiracError) else f"{type(error).__name__}: {error}"
+                self._leave_out(LeftOut(follower.title, reason))
+                continue
+            self.folder.add(cells)
+            self.progress(replace(follower.state(remaining), part_done=True))
+        return failed
+
+    def _unfinished(self) -> Iterator[tuple[float, Method]]:
+        for rate, method in self.plan.methods():
+            missing = self.folder.missing(method.keys, self.meter.ids)
+            if missing:
+                yield rate, method.only(missing)
+
+    def _warm_up(self, methods: Iterable[Method]) -> None:
+        """Let the device allocate memory and choose its kernels before anything is timed."""
+        corner = next(iter(self.originals))[:, :_WARM_UP_SIDE, :_WARM_UP_SIDE]
+        codec = self.plan.codec
+        try:
+            for method in methods:
+                if isinstance(method, (PlainCodec, Enhanced)):
+                    base = codec.decode(encode_at(codec, corner, rate_factor=self.plan.rates[0]).content)
+                    if isinstance(method, Enhanced):
+                        method.enhancer.enhance(base, steps=1)
+                        return
+        except Exception:  # noqa: BLE001 - it will be told when it happens to a picture
+            return
+
+    def _leave_out(self, what: LeftOut) -> None:
+        self.tell(what)
+        self.folder.add((), left_out=[what])
+
+    def _measure(self, rate: float, method: Method, *, picture_done: Callable[[], None]) -> list[Cell]:
+        """Measure one method at one rate on all pictures, and make its cells."""
+        memory = PeakMemory(self.meter.device) if isinstance(method, Enhanced) else None
+        gathered = {key: _Gathered(self.meter.statistics()) for key in method.keys}
+        rows = method.restore(self._pictures(rate, method))
+        for coded, restored, values in in_order(self._compare, rows, jobs=self.plan.jobs):
+            for each, metrics in zip(restored, values, strict=True):
+                gathered[each.key].add(coded, metrics, pixels=each.pixels, seconds=each.seconds)
+            picture_done()
+        peak = None if memory is None else memory.mib()
+        originals = self._of_originals()
+        return [each.cell(key, originals, peak_memory_mib=peak) for key, each in gathered.items()]
+
+    def _compare(self, row: Row) -> tuple[Coded, list[Restored], list[dict[str, float | None]]]:
+        from dirac_enhance.metrics import round_to_8_bits
+
+        coded, restored = row
+        pictures = [
+            each.pixels.clamp(0, 1) if each.key.protocol in _FLOATING_POINT else round_to_8_bits(each.pixels)
+            for each in restored
+        ]
+        return coded, restored, self.meter.compare(coded.original, pictures)
+
+    def _pictures(self, rate: float, method: Method) -> Iterator[Coded]:
+        if isinstance(method, (SimulatedCodec, SimulatedPeer)):
+            yield from only_originals(self.originals)
+            return
+        codec = self.plan.codec
+        contents = self._contents.setdefault(rate, [])
+        for index, original in enumerate(self.originals):
+            if index == len(contents):
+                contents.append(encode_at(codec, original, rate_factor=rate).content)
+            start = time.perf_counter()
+            base = codec.decode(contents[index])
+            yield Coded(original, contents[index], base, base.bits_per_pixel, time.perf_counter() - start)
+
+    def _of_originals(self) -> SetStatistics:
+        """Features of the originals, computed once."""
+        if self._statistics is None:
+            statistics = self.meter.statistics()
+            if statistics.parts:
+                for original in self.originals:
+                    statistics.add(original)
+            self._statistics = statistics
+        return self._statistics
+
+
+@dataclass(slots=True)
+class _Follower:
+    """Counts the pictures of one part of a run."""
+
+    title: str
+    kind: str
+    before: int
+    total: int
+    count: int = 0
+    last: float = field(default_factory=time.perf_counter)
+
+    def picture(self, remaining: RemainingTime) -> State:
+        now = time.perf_counter()
+        remaining.picture(self.kind, now - self.last)
+        self.last, self.count = now, self.count + 1
+        return self.state(remaining)
+
+    def state(self, remaining: RemainingTime) -> State:
+        return State(self.title, self.before + self.count, self.total, remaining.seconds())
+
+
+class _Gathered:
+    """What one cell is made of, picture by picture."""
+
+    def __init__(self, statistics: SetStatistics) -> None:
+        self._statistics = statistics
+        self._bpp: list[float | None] = []
+        self._metrics: dict[str, list[float | None]] = {}
+        self._seconds: list[float | None] = []
+        self._pixels = 0
+
+    def add(self, coded: Coded, metrics: dict[str, float | None], *, pixels: Tensor, seconds: float | None) -> None:
+        self._bpp.append(coded.bits_per_pixel)
+        for name, value in metrics.items():
+            self._metrics.setdefault(name, []).append(value)
+        self._seconds.append(seconds)
+        self._pixels += coded.original[0].numel()
+        self._statistics.add(pixels)
+
+    def cell(self, key: CellKey, originals: SetStatistics, *, peak_memory_mib: float | None) -> Cell:
+        timed = [seconds for seconds in self._seconds if seconds is not None]
+        metrics = {name: Values.of(values) for name, values in self._metrics.items()}
+        metrics |= {name: Values(value) for name, value in self._statistics.distances(originals).items()}
+        coded = any(bpp is not None for bpp in self._bpp)
+        return Cell(
+            key,
+            bpp=Values.of(self._bpp) if coded else Values(None),
+            metrics=metrics,
+            seconds_per_megapixel=sum(timed) * 1e6 / self._pixels if timed else None,
+            peak_memory_mib=peak_memory_mib,
+        )

@@ -1,0 +1,286 @@
+"""Methods: the ways of getting a picture from coded bits that one benchmark compares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from dirac_enhance import DiracError, RestorerError
+from dirac_enhance.bench.cells import CellKey
+from dirac_enhance.bench.concurrency import in_order
+from dirac_enhance.bench.restorers.restorer import Restorer, SimulatingRestorer
+from dirac_enhance.sampling import SamplingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dirac_enhance import BaseReconstruction, Enhancer
+
+_SIMULATED_BATCH = 32
+"""Pictures that a program which codes originals itself gets in one run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """An original and what a codec made of it.
+
+    Args:
+        original: (3, H, W) float32 in [0, 1].
+        content: the coded file; empty where nothing was coded.
+        base: what it decodes to.
+        bits_per_pixel: of the file; None where nothing was coded.
+        seconds: that decoding took.
+    """
+
+    original: Tensor
+    content: bytes
+    base: BaseReconstruction | None
+    bits_per_pixel: float | None
+    seconds: float | None
+
+    @property
+    def decoded(self) -> BaseReconstruction:
+        """What the file decodes to."""
+        if self.base is None:
+            raise ValueError("nothing was coded")
+        return self.base
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restored:
+    """A picture, (3, H, W) around [0, 1], the key of its cell, and the seconds it took, None where unknown."""
+
+    key: CellKey
+    pixels: Tensor
+    seconds: float | None
+
+
+Row = tuple[Coded, list[Restored]]
+"""A coded picture, and what one method made of it: one picture for each key."""
+
+
+class Method(Protocol):
+    """One way of getting pictures, at one rate."""
+
+    @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """What it measures, together."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What takes equally long at any rate, for the time left: "base", "steps", a peer's id."""
+        ...
+
+    def only(self, keys: Sequence[CellKey]) -> Method:
+        """Return a method for some of the keys."""
+        ...
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """Yield the rows of pictures, in their order.
+
+        Raises:
+            DiracError: at a picture that the method fails on.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCodec:
+    """The base reconstruction itself."""
+
+    key: CellKey
+    kind: str = "base"
+
+    @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """Its only key."""
+        return (self.key,)
+
+    def only(self, keys: Sequence[CellKey]) -> PlainCodec:
+        """As `Method.only`."""
+        return self
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """As `Method.restore`."""
+        return ((coded, [Restored(self.key, coded.decoded.pixels, coded.seconds)]) for coded in pictures)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhanced:
+    """Our enhancer to several steps, with several numbers of samples: one walk for each sample serves all of them."""
+
+    enhancer: Enhancer
+    keys: tuple[CellKey, ...]
+    sampling: SamplingSettings
+    kind: str = "steps"
+
+    def only(self, keys: Sequence[CellKey]) -> Enhanced:
+        """As `Method.only`."""
+        return replace(self, keys=tuple(keys))
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """As `Method.restore`."""
+        return ((coded, list(self._restore(coded.decoded))) for coded in pictures)
+
+    def _restore(self, base: BaseReconstruction) -> Iterator[Restored]:
+        sums: dict[int, Tensor] = {}
+        seconds: dict[int, float] = {}
+        for sample in range(max(key.samples for key in self.keys)):
+            steps = sorted({key.steps or 1 for key in self.keys if key.samples > sample})
+            for step, pixels, taken in self._walk(base, steps, sample=sample):
+                sums[step] = sums[step] + pixels if step in sums else pixels
+                seconds[step] = seconds.get(step, 0.0) + taken
+            for key in self.keys:
+                if key.samples == sample + 1 and key.steps is not None:
+                    yield Restored(key, sums[key.steps] / key.samples, seconds[key.steps])
+
+    def _walk(
+        self, base: BaseReconstruction, steps: Sequence[int], *, sample: int
+    ) -> Iterator[tuple[int, Tensor, float]]:
+        """Yield step, picture and seconds until it: one walk passes all beyond the late start, one serves the rest."""
+        late_start = late_start_of(self.enhancer, self.sampling)
+        for part in ([step for step in steps if step <= late_start], [step for step in steps if step > late_start]):
+            if not part:
+                continue
+            counts = {step: evaluations_of(self.enhancer, self.sampling, step) for step in part}
+            points = self.enhancer.trajectory(
+                base,
+                **replace(self.sampling, steps=part[-1]).trajectory_keywords(),
+                seed=self.sampling.seed,
+                sample=sample,
+                eta=self.sampling.eta,
+            )
+            seconds = 0.0
+            for count in range(1, counts[part[-1]] + 1):
+                start = time.perf_counter()
+                point = next(points)
+                seconds += time.perf_counter() - start  # measuring in between is not counted
+                yield from ((step, point.pixels, seconds) for step in part if counts[step] == count)
+
+
+def late_start_of(enhancer: Enhancer, sampling: SamplingSettings) -> int:
+    """Return the positions that are skipped."""
+    return enhancer.metadata.late_start if sampling.late_start is None else sampling.late_start
+
+
+def evaluations_of(enhancer: Enhancer, sampling: SamplingSettings, step: int) -> int:
+    """Return how many network evaluations a sample takes to a step.
+
+    Raises:
+        SamplingError: as `Enhancer.enhance` does.
+    """
+    return enhancer.evaluations(**replace(sampling, steps=step).trajectory_keywords())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peer:
+    """A peer that takes JPEG files; several pictures at once with more than one job."""
+
+    restorer: Restorer
+    key: CellKey
+    jobs: int = 1
+
+    @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """Its only key."""
+        return (self.key,)
+
+    @property
+    def kind(self) -> str:
+        """The peer's id."""
+        return self.restorer.id
+
+    def only(self, keys: Sequence[CellKey]) -> Peer:
+        """As `Method.only`."""
+        return self
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """As `Method.restore`."""
+        return in_order(self._restore, pictures, jobs=self.jobs)
+
+    def _restore(self, coded: Coded) -> Row:
+        start = time.perf_counter()
+        try:
+            pixels = self.restorer.restore(coded.content)
+        except DiracError:
+            raise
+        except Exception as cause:  # other people's code runs in this process
+            raise RestorerError(f"{self.restorer.id} failed: {type(cause).__name__}: {cause}") from cause
+        seconds = time.perf_counter() - start
+        if pixels.shape != coded.original.shape:
+            raise RestorerError(f"{self.restorer.id} gave {tuple(pixels.shape)} for {tuple(coded.original.shape)}")
+        return coded, [Restored(self.key, pixels, seconds)]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCodec:
+    """DDRM's imitation of JPEG, decoded, without enhancement."""
+
+    key: CellKey
+    quality: int
+    kind: str = "simulated base"
+
+    @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """Its only key."""
+        return (self.key,)
+
+    def only(self, keys: Sequence[CellKey]) -> SimulatedCodec:
+        """As `Method.only`."""
+        return self
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """As `Method.restore`."""
+        from dirac_enhance.bench.simulated_jpeg import decode, encode
+
+        for coded in pictures:
+            pixels = decode(encode(coded.original, quality=self.quality))
+            yield coded, [Restored(self.key, pixels, None)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimulatedPeer:
+    """A peer that codes originals itself: many at a time, since its program loads its network anew in each run."""
+
+    restorer: SimulatingRestorer
+    key: CellKey
+    quality: int
+
+    @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """Its only key."""
+        return (self.key,)
+
+    @property
+    def kind(self) -> str:
+        """The peer's id."""
+        return self.restorer.id
+
+    def only(self, keys: Sequence[CellKey]) -> SimulatedPeer:
+        """As `Method.only`."""
+        return self
+
+    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
+        """As `Method.restore`."""
+        while batch := list(islice(pictures, _SIMULATED_BATCH)):
+            restored = self._restore([coded.original for coded in batch])
+            yield from (
+                (coded, [Restored(self.key, pixels, None)]) for coded, pixels in zip(batch, restored, strict=True)
+            )
+
+    def _restore(self, originals: list[Tensor]) -> list[Tensor]:
+        try:
+            return self.restorer.restore_originals(originals, quality=self.quality)
+        except DiracError:
+            raise
+        except Exception as cause:
+            raise RestorerError(f"{self.restorer.id} failed: {type(cause).__name__}: {cause}") from cause
+
+
+def only_originals(originals: Iterable[Tensor]) -> Iterator[Coded]:
+    """Originals for methods that code themselves."""
+    return (Coded(original, b"", None, None, None) for original in originals)

@@ -1,0 +1,147 @@
+"""Originals: the set of pictures that a benchmark measures, read one at a time, and what is unusual about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dirac_enhance import BenchmarkError, DiracError
+from dirac_enhance.bench.pixel_hash import pixels_sha256
+from dirac_enhance.bench.preparation import Preparation, channels_of, find_pictures, read_original
+from dirac_enhance.bench.presets import PRESETS, Preset
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_PATCH_SIDE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """One original: its name in results, its file, and height and width in pixels once prepared."""
+
+    name: str
+    file: Path
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalSet:
+    """The pictures of one benchmark.
+
+    Args:
+        name: the preset's id where it is one, else the folder's name.
+        originals: in the order of results.
+        preparation: from file to original.
+        pixel_hash: see `pixel_hash.pixels_sha256`.
+        remarks: what is unusual about the set, one line each.
+    """
+
+    name: str
+    originals: tuple[Original, ...]
+    preparation: Preparation
+    pixel_hash: str
+    remarks: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Read them again, one at a time: (3, H, W) float32 in [0, 1] each."""
+        return (read_original(original.file, self.preparation) for original in self.originals)
+
+    @property
+    def sides(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, height and width of each."""
+        return tuple((original.name, original.height, original.width) for original in self.originals)
+
+
+def read_set(
+    folder: Path, *, preset: Preset | None = None, file_list: Path | None = None, limit: int | None = None
+) -> OriginalSet:
+    """Look through the originals of a folder and of those in it.
+
+    A file that cannot be read is left out, with a remark. Without a preset, a set whose pixels are those of a preset,
+    or whose folder is named like one and has as many pictures, is taken for it.
+
+    Args:
+        folder: of pictures.
+        preset: what they are; they are counted and their pixels compared, where these are known.
+        file_list: of the preset's files, as in `Preset.find`.
+        limit: use the first pictures only.
+
+    Raises:
+        BenchmarkError: if the pictures are not those of the preset, or none can be read.
+        InvalidImageError: if the folder is missing or has no pictures.
+    """
+    files = (find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list))[:limit]
+    preparation = Preparation.AS_IT_IS if preset is None else preset.preparation
+    originals: list[Original] = []
+    remarks: list[str] = []
+
+    def read() -> Iterator[Tensor]:
+        for file in files:
+            try:
+                pixels = read_original(file, preparation)
+            except DiracError as error:
+                remarks.append(f"left out: {error}")
+                continue
+            originals.append(Original(file.relative_to(folder).as_posix(), file, *pixels.shape[1:]))
+            yield pixels
+
+    pixel_hash = pixels_sha256(read())
+    if not originals:
+        raise BenchmarkError(f"no picture in '{folder}' can be read; the first: {remarks[0]}")
+    if preset is not None and limit is None:
+        preset.check_pixels(pixel_hash)
+    name = _name_of(folder, originals, pixel_hash) if preset is None else preset.id
+    if limit is not None:
+        name = f"{name}, first {len(originals)}"
+    remarks += [*_about_channels(originals), *_about_sizes(originals)]
+    return OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks))
+
+
+def _name_of(folder: Path, originals: list[Original], pixel_hash: str) -> str:
+    name = folder.resolve().name
+    for preset in PRESETS.values():
+        if preset.preparation is not Preparation.AS_IT_IS:
+            continue
+        known = preset.pixels_sha256
+        if known == pixel_hash or (known is None and name.lower() == preset.id and len(originals) == preset.pictures):
+            return preset.id
+    return f"{name} (not the preset)" if name.lower() in PRESETS else name
+
+
+def _about_channels(originals: list[Original]) -> Iterator[str]:
+    kinds: dict[str, list[str]] = {}
+    for original in originals:
+        kinds.setdefault(channels_of(original.file), []).append(original.name)
+    for kind, consequence in (
+        ("grayscale", "measured as RGB of three equal channels"),
+        ("alpha", "alpha is dropped, and the colours under it are measured"),
+    ):
+        if names := kinds.get(kind):
+            what = "grayscale" if kind == "grayscale" else "with alpha"
+            yield f"{len(names)} of {len(originals)} originals {what}, the first '{names[0]}': {consequence}"
+
+
+def _about_sizes(originals: list[Original]) -> Iterator[str]:
+    by_area = sorted(originals, key=lambda original: original.height * original.width)
+    least, most = by_area[0], by_area[-1]
+    shapes = {tuple(sorted((original.height, original.width))) for original in originals}
+    if len(shapes) > 1:
+        yield (
+            f"originals of {len(shapes)} sizes, from {least.width}×{least.height} to {most.width}×{most.height}:"
+            " each picture counts once in a mean"
+        )
+
+
+def about_patches(originals: OriginalSet) -> str | None:
+    """Say how many originals are too small to have a patch, for distances between sets; None if none is."""
+    small = [name for name, height, width in originals.sides if min(height, width) < _PATCH_SIDE]
+    if not small or len(small) == len(originals.sides):
+        return None
+    return (
+        f"{len(small)} of {len(originals.sides)} originals are below 256 pixels, the first '{small[0]}':"
+        " distances between sets of patches leave them out"
+    )
