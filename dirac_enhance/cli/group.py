@@ -20,6 +20,7 @@ from dirac_enhance.cli.export import export
 from dirac_enhance.cli.info import info
 from dirac_enhance.cli.make_pairs import make_pairs
 from dirac_enhance.cli.networks import networks
+from dirac_enhance.cli.report import report
 from dirac_enhance.cli.train import train
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _COMMANDS = (
     info,
     compare,
     contact_sheet,
+    report,
     codecs,
     networks,
     make_pairs,

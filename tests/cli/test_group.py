@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 _COMMAND = (sys.executable, "-m", "dirac_enhance")
 
 COMMANDS = [
-    *("enhance", "decode", "encode", "info", "compare", "contact-sheet"),
+    *("enhance", "decode", "encode", "info", "compare", "contact-sheet", "report"),
     *("codecs", "networks", "make-pairs", "train", "export"),
 ]
 
