@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +67,7 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._command("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
+        features.append({"name": "prefers-reduced-motion", "value": "reduce"})  # places stay where they were looked up
         self._command("Emulation.setEmulatedMedia", {"features": features})
 
     def log(self) -> list[str]:
@@ -88,8 +89,9 @@ def open_browser(profile: Path) -> Iterator[Browser]:
     """Start a browser that keeps its files in the folder `profile`, and end it."""
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb"]
     options += ["--disable-background-networking", "--disable-dev-shm-usage", f"--user-data-dir={profile}"]
-    driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True, env={**os.environ})
-    with driver:
+    program = shutil.which("chromedriver")
+    assert program is not None
+    with subprocess.Popen([program, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
         try:
             assert driver.stdout is not None
             address = next(f"http://127.0.0.1:{found[1]}" for line in driver.stdout if (found := _PORT.search(line)))
@@ -109,11 +111,15 @@ _PORT = re.compile(r"started successfully on port (\d+)")
 
 
 def _ask(address: str, body: Mapping[str, object] | None = None, *, method: str | None = None) -> Any:
-    """Send a command to the driver; an answer that is an error raises `urllib.error.HTTPError`."""
+    """Send a command to the driver; an answer that is an error raises `RuntimeError`."""
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - always http
         address, data=content, headers={"Content-Type": "application/json"}, method=method
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=_TIME_LIMIT) as answer:
-        return json.load(answer)["value"]
+    try:
+        with opener.open(request, timeout=_TIME_LIMIT) as answer:
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as cause:
+        with cause:
+            raise RuntimeError(f"{address}: {json.load(cause)['value']['message']}") from cause
