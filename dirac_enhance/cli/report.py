@@ -124,6 +124,7 @@ def report(
     chosen = tuple(parse_crop(crop) for crop in crops)
 
     def scenes_for(files: Sequence[ResultsFile]) -> tuple[Scene, ...]:
+        from dirac_enhance.codec import EncodingCodec
         from dirac_enhance.encoding import find_encoder
         from dirac_enhance.enhancer import load_enhancer
         from dirac_enhance.pipeline import configure_codec
@@ -131,6 +132,7 @@ def report(
         assert folder is not None
         known_id = codec_id or usual_codec(files)
         codec = configure_codec(find_encoder(host, known_id), codec_options)
+        assert isinstance(codec, EncodingCodec)  # options change no codec's kind
         restorers = find_peers(peers, codec_id=known_id)
         enhancer = load_enhancer(
             known_id, weights=weights or host.codec(known_id).weights, device=device, precision=precision, tile=tile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dirac_enhance import DiracWarning
@@ -169,7 +169,7 @@ def _label(cell: Cell) -> str:
 
 def _distinct_labels(cells: Sequence[Cell]) -> list[str]:
     """Label each method, with as much more than the usual as it takes to tell it from the others."""
-    details = (
+    details: tuple[Callable[[Cell], str], ...] = (
         lambda cell: "" if cell.method == "base" else cell.codec,
         lambda cell: "published" if cell.method == "published" else "",
         lambda cell: f"weights {cell.weights_sha256[:8]}" if cell.weights_sha256 else "",

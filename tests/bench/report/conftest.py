@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def _plain(colour: tuple[int, int, int]) -> torch.Tensor:
 def render(tmp_path: Path) -> Callable[..., str]:
     """Render a page of one results file, whose content is that of `write_results`."""
 
-    def rendered(*scenes: Scene, title: str = "A report", **contents: object) -> str:
+    def rendered(*scenes: Scene, title: str = "A report", **contents: Any) -> str:
         file = read_results(write_results(tmp_path / "results.json", **contents))
         return render_page([file], group_results([file]), scenes=scenes, title=title)
 

@@ -120,7 +120,7 @@ def test_page_fits_its_window_in_either_scheme(page: Browser, width: int, scheme
 
     assert page.evaluate("return document.documentElement.scrollWidth") == width
     ground = _picture(page.screenshot()).convert("L").getpixel((3, 3))
-    assert isinstance(ground, int)
+    assert isinstance(ground, int | float)
     assert ground > brightness if scheme == "light" else ground < brightness
     assert _row(page) == [BASE, BASE, STEPS_100, STEPS_100]
     small = "return [...document.querySelectorAll('.chart text')].map((e) => e.getBoundingClientRect().height)"

@@ -19,7 +19,8 @@ def test_results_are_read(tmp_path: Path) -> None:
     assert file.command[:2] == ("dirac-enhance", "bench")
     assert [cell.method for cell in file.cells[:5]] == ["base", "steps", "steps", "peer", "published"]
     assert file.cells[2].metrics == {"psnr": 27.0, "lpips": 0.2}
-    assert (file.cells[2].steps, file.cells[2].evaluations, file.cells[2].bpp) == (100, 3, pytest.approx(0.3))
+    assert (file.cells[2].steps, file.cells[2].evaluations) == (100, 3)
+    assert file.cells[2].bpp == pytest.approx(0.3)
     assert file.cells[4].bpp is None
 
 
