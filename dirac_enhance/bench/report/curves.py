@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dirac_enhance.bench.report.markup import Markup, element, join
 
 WIDTH, HEIGHT = 460, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 14, 12, 44
 _WIDE_RANGE = 5
 """Ratio between the ends of an axis from which it is logarithmic."""
 
