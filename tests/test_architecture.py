@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
     "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
     "testing": "codec contract errors window",
+    "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search",
     "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
     "cli": "*",
 }
@@ -236,7 +237,8 @@ def run_python(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["enhance", "--help"], ["contact-sheet", "--help"], ["codecs"], ["--version"]]
+    "arguments",
+    [["--help"], ["enhance", "--help"], ["contact-sheet", "--help"], ["report", "--help"], ["codecs"], ["--version"]],
 )
 def test_the_command_line_loads_nothing_heavy_before_it_has_to(arguments: list[str]) -> None:
     heavy = ("torch", "compressai", "cv2", "numpy", "PIL")

@@ -21,6 +21,7 @@ from dirac_enhance.cli.export import export
 from dirac_enhance.cli.info import info
 from dirac_enhance.cli.make_pairs import make_pairs
 from dirac_enhance.cli.networks import networks
+from dirac_enhance.cli.report import report
 from dirac_enhance.cli.train import train
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _COMMANDS = (
     compare,
     contact_sheet,
     bench,
+    report,
     codecs,
     networks,
     make_pairs,

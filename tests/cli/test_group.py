@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 _COMMAND = (sys.executable, "-m", "dirac_enhance")
 
 COMMANDS = [
-    *("enhance", "decode", "encode", "info", "compare", "contact-sheet", "bench"),
+    *("enhance", "decode", "encode", "info", "compare", "contact-sheet", "bench", "report"),
     *("codecs", "networks", "make-pairs", "train", "export"),
 ]
 

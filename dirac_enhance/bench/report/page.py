@@ -1,0 +1,140 @@
+"""The page: all of a report in one HTML file that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from dirac_enhance.bench.report.charts import render_charts
+from dirac_enhance.bench.report.groups import Group
+from dirac_enhance.bench.report.markup import Markup, element, join
+from dirac_enhance.bench.report.results import ResultsFile
+from dirac_enhance.bench.report.scenes import Scene
+from dirac_enhance.bench.report.sliders import render_sliders
+from dirac_enhance.bench.report.tables import cost_table, metric_table, unverified_note
+
+
+def render_page(
+    files: Sequence[ResultsFile], groups: Sequence[Group], *, scenes: Sequence[Scene] = (), title: str
+) -> str:
+    """Render a report.
+
+    Every text from files is escaped, and the page's content security policy lets no script run but its own, and
+    nothing be fetched.
+
+    Args:
+        files: what was read, for the page to say how it was measured.
+        groups: what of it may be compared.
+        scenes: pictures to compare.
+        title: of the page.
+
+    Returns:
+        The page's text, to be written as UTF-8.
+    """
+    style, script = (Markup(_read(name)) for name in ("report.css", "report.js"))
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style=style, script=script)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", style),
+    )
+    sections = [_section(group, number=number) for number, group in enumerate(groups)]
+    body = element(
+        "body",
+        _header(title, groups, scenes),
+        element("main", render_sliders(scenes), *sections),
+        _footer(files),
+        element("script", script),
+    )
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(*, style: str, script: str) -> str:
+    """Forbid everything but this style sheet, this script and pictures inside the page."""
+
+    def only(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return f"default-src 'none'; img-src data:; style-src {only(style)}; script-src {only(script)}"
+
+
+def _header(title: str, groups: Sequence[Group], scenes: Sequence[Scene]) -> Markup:
+    links = [element("a", "Pictures", href="#pictures")] if scenes else []
+    links += [element("a", _name(group, groups), href=f"#group-{number}") for number, group in enumerate(groups)]
+    return element(
+        "header",
+        element("h1", title),
+        element("div", element("span", "fidelity"), element("i"), element("span", "realism"), class_="scale"),
+        element("nav", *links, aria_label="Sections"),
+    )
+
+
+def _name(group: Group, groups: Sequence[Group]) -> str:
+    """Name a group by its set, and by its protocol where that set was measured in several."""
+    alike = [other for other in groups if other.set_name == group.set_name]
+    return group.set_name if len(alike) == 1 else f"{group.set_name}, {group.protocol.id}"
+
+
+def _section(group: Group, *, number: int) -> Markup:
+    count = f"{group.pictures} picture{'' if group.pictures == 1 else 's'}"
+    protocol = group.protocol
+    return element(
+        "section",
+        element("h2", group.set_name, " ", element("span", count, class_="quiet")),
+        element(
+            "p",
+            element("span", protocol.id, class_="tag protocol"),
+            f" {protocol.coding}; {protocol.measuring}. Nothing measured otherwise stands here. Pixels ",
+            element("code", group.pixel_hash[:12]),
+            ".",
+            class_="quiet",
+        ),
+        render_charts(group),
+        *(_tables(group, codec) for codec in group.codecs),
+        unverified_note(group),
+        id=f"group-{number}",
+    )
+
+
+def _tables(group: Group, codec: str) -> Markup:
+    tables = [metric_table(group, codec, metric) for metric in group.metrics]
+    heading = element("h3", codec)
+    return join(heading, element("div", *tables, cost_table(group, codec), class_="tables"))
+
+
+def _footer(files: Sequence[ResultsFile]) -> Markup:
+    details = [
+        element(
+            "details",
+            element("summary", file.name),
+            element("pre", shlex.join(file.command)),
+            _facts({**file.device, **file.versions, "pixels sha256": file.pixel_hash, **_weights(file)}),
+        )
+        for file in files
+    ]
+    return element("footer", element("h2", "How it was measured"), *details)
+
+
+def _weights(file: ResultsFile) -> Mapping[str, object]:
+    weights = dict.fromkeys(cell.weights_sha256 for cell in file.cells if cell.weights_sha256)
+    return {"weights sha256": ", ".join(weights)} if weights else {}
+
+
+def _facts(facts: Mapping[str, object]) -> Markup:
+    return element("dl", *(element("div", element("dt", name), element("dd", _say(facts[name]))) for name in facts))
+
+
+def _say(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return str(value)
