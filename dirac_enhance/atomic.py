@@ -67,3 +67,15 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
             raise already_there(path)
     except OSError as cause:  # a name that is too long, say
         raise InvalidImageError(f"cannot write '{path}': {cause.strerror or cause}") from cause
+
+
+def create_folder(folder: Path) -> None:
+    """Create a folder and those above it, where they are missing.
+
+    Raises:
+        InvalidImageError: if that cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise InvalidImageError(f"cannot create the folder '{folder}': {cause.strerror or cause}") from cause

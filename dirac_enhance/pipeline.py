@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from dirac_enhance.atomic import create_folder
 from dirac_enhance.codec import HEADER_BYTES, BaseReconstruction
 from dirac_enhance.contract import find_fault
 from dirac_enhance.errors import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
     from dirac_enhance.enhancer import Enhancer, Progress
     from dirac_enhance.host import CodecHost, RegisteredCodec
+
+_RASTER_SIGNATURES = (b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"BM", b"P5", b"P6", b"RIFF")
+"""What PNG, TIFF, BMP, PGM, PPM and WebP files begin with."""
 
 AUTO = "auto"
 """Stands for the codec that recognises the file."""
@@ -128,15 +132,21 @@ def decode_to_file(
     host: CodecHost,
     choice: CodecChoice = DETECTED,
     output: OutputSettings = AS_NEW_FILE,
+    creates_folder: bool = False,
 ) -> Decoded:
     """Decode a file and write the base reconstruction as it is, by the rules of `enhance_file`.
+
+    Where `creates_folder`, the target's folder is created if it is missing, once the file is decoded.
 
     Raises:
         DiracError: of the kind that fits; then nothing was written.
     """
-    check_output(target, output=output)
+    if target.parent.is_dir() or not creates_folder:
+        check_output(target, output=output)
     decoded = decode_file(source, host, choice=choice)
     base = decoded.base
+    if creates_folder:
+        create_folder(target.parent)
     write_image(target, base.pixels, metadata=base.metadata, alpha=base.alpha, output=output)
     return decoded
 
@@ -181,7 +191,13 @@ def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
     try:
         return host.codec_for(content[:HEADER_BYTES], path.suffix)
     except UnknownCodecError as error:
-        raise UnknownCodecError(f"{name_source(path)}: {error}") from error
+        hint = "; for decoded pixels pass the codec of their artefacts, --enhancer ID" if _is_raster(content) else ""
+        raise UnknownCodecError(f"{name_source(path)}: {error}{hint}") from error
+
+
+def _is_raster(content: bytes) -> bool:
+    """Whether a file of no known codec is one that `read_decoded_pixels` is meant for."""
+    return content.startswith(_RASTER_SIGNATURES)
 
 
 def configure_codec(codec: Codec, options: Mapping[str, str]) -> Codec:

@@ -52,7 +52,7 @@ def decode_ahead(plan: Plan, recipe: Recipe) -> Iterator[Iterator[DecodedPicture
 
     def decode_all() -> None:
         for job in plan.jobs:
-            item = _decode(job, recipe, alone=plan.alone)
+            item = _decode(job, recipe, plan)
             wanted = queue.put(item, pixels=item.weight if isinstance(item, DecodedPicture) else SMALLEST_WEIGHT)
             del item  # not kept while the next is decoded
             if not wanted:
@@ -68,12 +68,14 @@ def decode_ahead(plan: Plan, recipe: Recipe) -> Iterator[Iterator[DecodedPicture
         thread.join()
 
 
-def _decode(job: Job, recipe: Recipe, *, alone: bool) -> DecodedPicture | Skipped | Failed:
+def _decode(job: Job, recipe: Recipe, plan: Plan) -> DecodedPicture | Skipped | Failed:
     started = time.perf_counter()
     try:
-        if alone:
+        if plan.alone and (job.target.parent.is_dir() or not plan.creates_folder):
             check_output(job.target, output=recipe.output)
-        elif not recipe.output.overwrite and is_done(job):  # another process may work on the same folder
+        elif (
+            not plan.alone and not recipe.output.overwrite and is_done(job)
+        ):  # another process may work on the same folder
             return Skipped(job)
         else:
             _check_folder_to_be(job.target.parent)
@@ -81,7 +83,7 @@ def _decode(job: Job, recipe: Recipe, *, alone: bool) -> DecodedPicture | Skippe
         enhancer = recipe.load_enhancer_of(decoded.codec)
         padded_size = enhancer.padded_size(decoded.base)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
-        if not alone:
+        if not plan.alone:
             _forget_frames(error)
         return Failed(job, error)
     return DecodedPicture(job, decoded, enhancer, padded_size, time.perf_counter() - started)

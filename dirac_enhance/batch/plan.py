@@ -28,18 +28,19 @@ class Plan:
         jobs: to be done.
         skipped: whose result an earlier run has left.
         refused: one error for each input that cannot be used.
-        alone: the run is over a single file that was named by itself: a result that is there is an error, not
-            skipped, and its folder is not created.
+        alone: the run is over a single file that was named by itself: a result that is there is an error, not skipped.
+        creates_folder: whether a folder for results is created where it is missing.
     """
 
     jobs: tuple[Job, ...]
     skipped: tuple[Job, ...] = ()
     refused: tuple[InvalidImageError, ...] = ()
     alone: bool = False
+    creates_folder: bool = True
 
 
-def plan_files(files: Sequence[Path], output: str | None, *, ending: str) -> tuple[Job, ...]:
-    """Name the result of each of a few files that were named by themselves, done already or not.
+def plan_files(files: Sequence[Path], output: str | None, *, ending: str) -> Plan:
+    """Name the result of each of a few files that were named by themselves; none is skipped.
 
     Args:
         files: the sources.
@@ -51,7 +52,7 @@ def plan_files(files: Sequence[Path], output: str | None, *, ending: str) -> tup
         OutputPathError: as `plan_batch` does.
     """
     sources = tuple(Source(file, PurePath(file.name)) for file in files)
-    return plan_batch(Inputs(sources, alone=len(sources) == 1), output, overwrite=True, ending=ending).jobs
+    return plan_batch(Inputs(sources, alone=len(sources) == 1), output, overwrite=True, ending=ending)
 
 
 def plan_batch(inputs: Inputs, output: str | None, *, overwrite: bool = False, ending: str = RESULT_ENDING) -> Plan:
@@ -78,7 +79,8 @@ def plan_batch(inputs: Inputs, output: str | None, *, overwrite: bool = False, e
         jobs = [job for job in jobs if _identity(job.source) not in results]
     _check_clashes(jobs)
     if inputs.alone or overwrite:
-        return Plan(tuple(jobs), refused=inputs.refused, alone=inputs.alone)
+        creates = not inputs.alone or (output is not None and names_folder(output))
+        return Plan(tuple(jobs), refused=inputs.refused, alone=inputs.alone, creates_folder=creates)
     done = {job for job in jobs if is_done(job)}
     return Plan(
         tuple(job for job in jobs if job not in done), tuple(job for job in jobs if job in done), inputs.refused

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dirac_enhance.atomic import create_folder
 from dirac_enhance.batch.plan import Plan
 from dirac_enhance.batch.recipe import Enhanced, Failed, Outcome, Recipe, Skipped, raise_if_of_all
-from dirac_enhance.errors import InvalidImageError, OutputExistsError
+from dirac_enhance.errors import OutputExistsError
 from dirac_enhance.image import write_image
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Writing:
     """Threads that write results; a context manager that leaves none of them behind."""
 
     def __init__(self, plan: Plan, recipe: Recipe) -> None:
-        self._create_folder = not plan.alone
+        self._plan = plan
         self._recipe = recipe
         self._pending: deque[tuple[Future[Outcome], int]] = deque()
         self._pixels = 0
@@ -77,8 +77,8 @@ class Writing:
         outcome = enhanced.outcome
         target = outcome.job.target
         try:
-            if self._create_folder:
-                _create_folder(target.parent)
+            if self._plan.creates_folder:
+                create_folder(target.parent)
             write_image(
                 target,
                 enhanced.pixels,
@@ -87,14 +87,7 @@ class Writing:
                 output=self._recipe.output,
             )
         except OutputExistsError as error:
-            return Skipped(outcome.job) if self._create_folder else Failed(outcome.job, error)
+            return Failed(outcome.job, error) if self._plan.alone else Skipped(outcome.job)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
             return Failed(outcome.job, error)
         return replace(outcome, seconds=outcome.seconds + time.perf_counter() - started)
-
-
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise InvalidImageError(f"cannot create the folder '{folder}': {cause.strerror or cause}") from cause

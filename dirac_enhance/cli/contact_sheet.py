@@ -41,7 +41,7 @@ def _read_crops(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[s
 @click.option(
     "--steps",
     metavar="N,N,…",
-    default="1,81,90,100",
+    default="1,81,100",
     callback=_read_steps,
     help="Where on the way from fidelity to realism to stop, one column each; see `dirac-enhance enhance --help`.",
 )
@@ -99,7 +99,7 @@ def contact_sheet(
       dirac-enhance contact-sheet photo.jpg --spacing paper       another picture for each step from 81 on
       dirac-enhance contact-sheet photo.jpg --crop 120,80,192,144 --crop 400,300,192,144
     """
-    (job,) = plan_files((file,), output, ending=".contact-sheet.png")
+    (job,) = plan_files((file,), output, ending=".contact-sheet.png").jobs
     from dirac_enhance.contact_sheet.sheet import SheetSettings, write_contact_sheet
     from dirac_enhance.image import OutputSettings
     from dirac_enhance.pipeline import CodecChoice

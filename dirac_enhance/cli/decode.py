@@ -54,7 +54,7 @@ def decode(
       dirac-enhance decode photo.jpg -o photo.tiff
       dirac-enhance decode holiday/*.jpg -o results/    writes results/<name>.png
     """
-    jobs = plan_files(files, output, ending=".decoded.png")
+    plan = plan_files(files, output, ending=".decoded.png")
     from dirac_enhance.image import OutputSettings
     from dirac_enhance.pipeline import AUTO, CodecChoice, decode_to_file
 
@@ -63,9 +63,16 @@ def decode(
     choice = CodecChoice(codec_id, codec_options, enhancer_id, max_pixels)
     settings = OutputSettings(overwrite=overwrite, depth=depth, strip_metadata=strip_metadata)
     failed = False
-    for job in jobs:
+    for job in plan.jobs:
         try:
-            decode_to_file(job.source, job.target, host=host, choice=choice, output=settings)
+            decode_to_file(
+                job.source,
+                job.target,
+                host=host,
+                choice=choice,
+                output=settings,
+                creates_folder=plan.creates_folder,
+            )
         except DiracError as error:
             report(error)
             failed = True

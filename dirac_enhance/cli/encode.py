@@ -11,6 +11,7 @@ import click
 from dirac_enhance.batch.plan import plan_files
 from dirac_enhance.cli.console import remark
 from dirac_enhance.cli.options import encoder_options
+from dirac_enhance.streams import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from dirac_enhance.encoding import Coding
@@ -74,8 +75,10 @@ def encode(
     from dirac_enhance.encoding import encode_file, find_encoder
     from dirac_enhance.pipeline import CodecChoice
 
+    if (output is None and file == STANDARD_STREAM) or output == str(STANDARD_STREAM):
+        raise click.UsageError("a coded file goes to a file: pass -o FILE, with a suffix of the codec's")
     ending = f".encoded{find_encoder(host, codec_id).file_suffixes[0]}"
-    (job,) = plan_files((file,), output, ending=ending)
+    (job,) = plan_files((file,), output, ending=ending).jobs
     choice = CodecChoice(codec_id, codec_options)
     encoding = encode_file(file, job.target, host=host, choice=choice, coding=coding, overwrite=overwrite)
     click.echo(click.format_filename(job.target))

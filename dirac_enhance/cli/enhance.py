@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,6 +105,7 @@ def enhance(
     if enhancer_id is not None:
         host.codec(enhancer_id)
     codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
+    _check_settings(host, codec_id, codec_options, weights)
     recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
     search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
     inputs = _find(files, files_from, search)
@@ -142,10 +144,33 @@ def enhance(
         raise click.exceptions.Exit(1)
 
 
+def _check_settings(host: CodecHost, codec_id: str, codec_options: dict[str, str], weights: Path | None) -> None:
+    """Find what is wrong with the settings of all files before the first is looked at.
+
+    Raises:
+        DiracError: of the kind that fits.
+    """
+    if codec_id != "auto":
+        from dirac_enhance.pipeline import configure_codec
+
+        configure_codec(host.codec(codec_id).codec, codec_options)
+    if weights is not None:
+        from dirac_enhance.weights import WeightsFile
+
+        WeightsFile(weights).verify()
+
+
 def _has_decoded_suffix(path: Path) -> bool:
     from dirac_enhance.decoded_pixels import DECODED_SUFFIXES
 
     return path.suffix.lower() in DECODED_SUFFIXES
+
+
+def _command_meant(text: str) -> str | None:
+    """Return the command whose name a word may be a slip of."""
+    group = click.get_current_context().parent
+    names = group.command.commands if group is not None and isinstance(group.command, click.Group) else ()
+    return next(iter(get_close_matches(text, names, n=1, cutoff=0.8)), None)
 
 
 def _find(files: tuple[str, ...], files_from: str | None, search: FolderSearch | None) -> Inputs:
@@ -156,6 +181,8 @@ def _find(files: tuple[str, ...], files_from: str | None, search: FolderSearch |
     """
     if not files and files_from is None:
         raise click.UsageError("Missing argument 'FILE...'.")
+    if files and not Path(files[0]).exists() and (command := _command_meant(files[0])):
+        raise click.UsageError(f"there is no file and no command '{files[0]}'; did you mean '{command}'?")
     if files_from is None:
         return find_inputs(files, search=search)
     if files_from == STANDARD_INPUT and STANDARD_INPUT in files:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     default=Path("weights"),
-    help="Existing folder.",
+    help="Folder for weights, card and manifest.",
 )
 @click.option(
     "--late-start", type=click.IntRange(0, 99), default=80, help="Default late start of the exported weights."
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--spacing", type=click.Choice(["log-snr", "paper"]), default="log-snr", help="Default spacing of the evaluations."
 )
 @click.option(
-    "--evaluations", type=click.IntRange(1), default=4, help="Default number of evaluations of log-SNR spacing."
+    "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
 @click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
 def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:

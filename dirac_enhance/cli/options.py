@@ -167,7 +167,7 @@ _NETWORK = (
     click.option(
         "--tile",
         metavar="PIXELS",
-        type=click.IntRange(1),
+        type=click.IntRange(16),
         show_default="by picture size; halved where a GPU's memory runs out",
         help="Side of the tiles that the network sees one after the other; smaller ones take less memory.",
     ),

@@ -105,7 +105,7 @@ def _describe(enhanced: Enhanced) -> tuple[str, ...]:
         f"codec {enhanced.codec_id}",
         f"rate factor {rate}",
         f"{enhanced.width}×{enhanced.height}",
-        f"{enhanced.evaluations} evaluations",
+        f"{enhanced.evaluations} evaluation{'s' * (enhanced.evaluations != 1)}",
         f"device {enhancer.device}",
         f"precision {str(enhancer.precision).removeprefix('torch.')}",
         f"tile {tile or 'auto'}",

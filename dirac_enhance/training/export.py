@@ -27,7 +27,7 @@ class SamplingDefaults:
 
     late_start: int = 80
     spacing: Spacing = "log-snr"
-    evaluations: int | None = 4
+    evaluations: int | None = 2
 
 
 def export_weights(
@@ -59,6 +59,7 @@ def export_weights(
     path = folder / f"{checkpoint.codec_id}.safetensors"
     parameters = sum(tensor.numel() for tensor in tensors.values())
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
         _write_manifest(folder / "manifest.json", weights, checkpoint, parameters)
         _write_card(path.with_suffix(".md"), checkpoint, parameters)
@@ -129,8 +130,15 @@ def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
 
 
 def _table(title: str, values: Mapping[str, Any]) -> str:
-    rows = [f"| `{key}` | {value} |" for key, value in values.items()]
+    rows = [f"| `{key}` | {_rounded(value)} |" for key, value in values.items()]
     return "\n".join([f"## {title}", "", "| setting | value |", "|---|---|", *rows])
+
+
+def _rounded(value: Any) -> str:
+    """Print a setting, its numbers to four digits, however deep they lie."""
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(_rounded(each) for each in value)})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _rows(title: str, rows: list[dict[str, Any]]) -> str:

@@ -108,7 +108,7 @@ class Bench:
         cpu, full = torch.device("cpu"), torch.float32
         enhancer = Enhancer(self.predictor, linear_schedule(), METADATA, "0" * 64, 8, cpu, full)
         recipe = Recipe(host, lambda _: enhancer, output=self.output)
-        return run_batch(Plan(tuple(self.jobs), alone=alone), recipe, progress=progress)
+        return run_batch(Plan(tuple(self.jobs), alone=alone, creates_folder=not alone), recipe, progress=progress)
 
     def run_to_end(self) -> dict[str, list[str]]:
         """Run, and return the numbers of the files by what became of them."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from PIL import Image
 
 from dirac_enhance import CodecHost, Enhancer, RegisteredCodec, WeightsFile
 
@@ -73,7 +74,7 @@ def test_folder_as_input(run: Run, tmp_path: Path) -> None:
         (["--codec", "broken"], r"plugin from dist-broken 0\.3 failed: ImportError: no module named"),
         (["--codec-option", "speed=9"], r"unknown option 'speed' of codec 'jpeg'; its options: subsampling"),
         (["--codec-option", "subsampling=9"], r"'subsampling' is one of 4:2:0, 4:2:2, 4:4:4, not '9'"),
-        (["-o", "{folder}/missing/"], r"there is no folder '.*missing'; create it first"),
+        (["-o", "{folder}/missing/x.png"], r"there is no folder '.*missing'; create it first"),
         (["-o", "{folder}/x.bmp"], r"cannot be written as '\.bmp'; end the output's name in one of \.png"),
         (["--weights", "{folder}/none.safetensors"], r"none\.safetensors': there is no such file"),
         (["--weights", "{folder}/photo.jpg"], r"photo\.jpg' cannot be used: it is truncated or no safetensors file"),
@@ -160,3 +161,35 @@ def test_name_with_line_breaks_and_stray_bytes_stays_one_line(run: Run, tmp_path
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "two lines \ufffd.jpg" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "exit_code"),
+    [
+        (("--weights", "none.safetensors"), "there is no such file", 1),
+        (("--codec", "jpeg", "--codec-option", "foo=1"), "unknown option 'foo' of codec 'jpeg'", 1),
+        (("--codec", "jpeg", "--codec-option", "subsampling=5:1:1"), "subsampling", 1),
+        (("--tile", "1"), "--tile", 2),
+    ],
+)
+def test_wrong_settings_are_named_before_a_result_that_is_there(
+    run: Run, photo: Path, arguments: tuple[str, ...], message: str, exit_code: int
+) -> None:
+    photo.with_name("photo.enhanced.png").write_bytes(b"old")
+
+    _check_single_error(run(photo, *arguments), re.escape(message), exit_code=exit_code)
+
+
+def test_a_slip_in_a_command_s_name_is_no_file(run: Run, photo: Path) -> None:
+    _check_single_error(
+        run("enhanse", photo), "no command 'enhanse'; did you mean 'enhance'?".replace("?", r"\?"), exit_code=2
+    )
+    assert _files(photo.parent) == ["photo.jpg"]
+
+
+def test_a_picture_of_no_codec_is_told_of_decoded_pixels(run: Run, photo: Path) -> None:
+    frame = photo.with_name("frame.png")
+    with Image.open(photo) as picture:
+        picture.save(frame)
+
+    _check_single_error(run(frame), "of no known codec.* for decoded pixels pass .* --enhancer ID")

@@ -112,3 +112,10 @@ def test_the_picture_itself_goes_to_standard_output(run: Run, photo: Path) -> No
 
     with Image.open(io.BytesIO(result.stdout_bytes)) as decoded:
         assert (decoded.format, decoded.size) == ("PNG", (56, 40))
+
+
+def test_a_folder_for_several_is_created(run: Run, photo: Path, tmp_path: Path) -> None:
+    shutil.copy(photo, tmp_path / "other.jpg")
+
+    assert run("decode", photo, tmp_path / "other.jpg", "-o", tmp_path / "new").exit_code == 0
+    assert _files(tmp_path / "new") == ["other.png", "photo.png"]

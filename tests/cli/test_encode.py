@@ -212,3 +212,12 @@ def test_profile_that_cannot_be_used_is_left_aside_with_a_warning(run: Run, tmp_
 
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: the picture's colour profile is damaged or not one for RGB; its colours")
+
+
+@pytest.mark.parametrize("arguments", [("-",), ("{photo}", "-o", "-")])
+def test_a_coded_file_goes_to_a_file(run: Run, photo: Path, arguments: tuple[str, ...]) -> None:
+    words = [word.format(photo=photo) for word in arguments]
+
+    result = run("encode", *words, "--codec", "jpeg", "--rate-factor", "30")
+
+    assert (result.exit_code, "pass -o FILE" in result.stderr) == (2, True)

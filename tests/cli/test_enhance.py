@@ -91,7 +91,8 @@ def test_verbose_tells_what_was_done(
     result = run(photo, "--verbose", "--precision", "float32", "--device", "cpu", *options)
 
     line = result.stderr.splitlines()[-1]
-    assert line.startswith(f"{photo}: codec jpeg, rate factor 20, 56×40, {evaluations} evaluations, device cpu,")
+    plural = "s" if evaluations > 1 else ""
+    assert line.startswith(f"{photo}: codec jpeg, rate factor 20, 56×40, {evaluations} evaluation{plural}, device cpu,")
     assert f"precision float32, tile auto, weights {str(weights.sha256)[:12]}, " in line
     assert line.endswith(" s")
 
@@ -152,3 +153,16 @@ def test_weights_of_another_codec_are_used_with_a_warning(run: Run, photo: Path,
     assert result.exit_code == 0
     warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
     assert warnings == [f"Warning: the weights '{other}' were trained for codec 'vtm', not 'jpeg'"]
+
+
+def test_an_output_written_as_a_folder_is_created(run: Run, photo: Path, tmp_path: Path) -> None:
+    assert run(photo, "-o", f"{tmp_path}/new/results/", "--steps", "1").exit_code == 0
+    assert _files(tmp_path / "new" / "results") == ["photo.png"]
+    assert "already exists" in run(photo, "-o", f"{tmp_path}/new/results/", "--steps", "1").stderr
+
+
+def test_a_folder_for_nothing_is_not_created(run: Run, photo: Path, tmp_path: Path) -> None:
+    photo.write_bytes(b"plain text")
+
+    assert run(photo, "-o", f"{tmp_path}/new/").exit_code == 1
+    assert not (tmp_path / "new").exists()
