@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,9 @@ def _png_options(metadata: ImageMetadata) -> SaveOptions:
     chunks = PngImagePlugin.PngInfo()
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", xmp_text(metadata.xmp))
-    return _present(icc_profile=metadata.icc_profile, exif=metadata.exif, dpi=metadata.dpi, pnginfo=chunks)
+    return _present(
+        compress_type=zlib.Z_RLE, icc_profile=metadata.icc_profile, exif=metadata.exif, dpi=metadata.dpi, pnginfo=chunks
+    )
 
 
 def _jpeg_options(metadata: ImageMetadata) -> SaveOptions:
