@@ -16,6 +16,7 @@ from dirac_enhance.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Self
 
     from dirac_enhance import BaseReconstruction, Enhancer
 
@@ -88,21 +89,28 @@ class Method(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PlainCodec:
-    """The base reconstruction itself."""
+class _SingleKey:
+    """What methods that measure one key share."""
 
+    __slots__ = ()
     key: CellKey
-    kind: str = "base"
 
     @property
     def keys(self) -> tuple[CellKey, ...]:
         """Its only key."""
         return (self.key,)
 
-    def only(self, keys: Sequence[CellKey]) -> PlainCodec:
+    def only(self, keys: Sequence[CellKey]) -> Self:
         """As `Method.only`."""
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCodec(_SingleKey):
+    """The base reconstruction itself."""
+
+    key: CellKey
+    kind: str = "base"
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
@@ -177,7 +185,7 @@ def evaluations_of(enhancer: Enhancer, sampling: SamplingSettings, step: int) ->
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Peer:
+class Peer(_SingleKey):
     """A peer that takes JPEG files; several pictures at once with more than one job."""
 
     restorer: Restorer
@@ -185,18 +193,9 @@ class Peer:
     jobs: int = 1
 
     @property
-    def keys(self) -> tuple[CellKey, ...]:
-        """Its only key."""
-        return (self.key,)
-
-    @property
     def kind(self) -> str:
         """The peer's id."""
         return self.restorer.id
-
-    def only(self, keys: Sequence[CellKey]) -> Peer:
-        """As `Method.only`."""
-        return self
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
@@ -217,21 +216,12 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedCodec:
+class SimulatedCodec(_SingleKey):
     """DDRM's imitation of JPEG, decoded, without enhancement."""
 
     key: CellKey
     quality: int
     kind: str = "simulated base"
-
-    @property
-    def keys(self) -> tuple[CellKey, ...]:
-        """Its only key."""
-        return (self.key,)
-
-    def only(self, keys: Sequence[CellKey]) -> SimulatedCodec:
-        """As `Method.only`."""
-        return self
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
@@ -243,7 +233,7 @@ class SimulatedCodec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SimulatedPeer:
+class SimulatedPeer(_SingleKey):
     """A peer that codes originals itself: many at a time, since its program loads its network anew in each run."""
 
     restorer: SimulatingRestorer
@@ -251,18 +241,9 @@ class SimulatedPeer:
     quality: int
 
     @property
-    def keys(self) -> tuple[CellKey, ...]:
-        """Its only key."""
-        return (self.key,)
-
-    @property
     def kind(self) -> str:
         """The peer's id."""
         return self.restorer.id
-
-    def only(self, keys: Sequence[CellKey]) -> SimulatedPeer:
-        """As `Method.only`."""
-        return self
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
