@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dirac_enhance import DiracWarning
+from dirac_enhance.bench.cells import Method
 from dirac_enhance.bench.protocols import Protocol, one_protocol
 from dirac_enhance.bench.published import Evidence, Published, load_published
-from dirac_enhance.bench.report.results import Cell, Method, ResultsFile
+from dirac_enhance.bench.report.results import Cell, ResultsFile
 
 _ORDER: Mapping[Method, int] = {"base": 0, "steps": 1, "peer": 2, "published": 3}
 _FigureKey = tuple[str, float | None, str]

@@ -6,16 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from dirac_enhance import BenchmarkError
+from dirac_enhance.bench.cells import Method
 from dirac_enhance.bench.protocols import find_protocol
-
-FORMAT = "dirac-enhance bench"
-VERSION = 1
-
-Method = Literal["base", "steps", "peer", "published"]
-"""What made the pictures: the codec alone, its enhancer, another restorer run beside it, or another's paper."""
+from dirac_enhance.bench.results import FORMAT, VERSION
 
 
 @dataclass(frozen=True, slots=True)
