@@ -95,6 +95,11 @@ def read_decoded_pixels(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     return replace(base, metadata=replace(base.metadata, orientation=orientation))
 
 
+def begins_as_decoded(data: bytes) -> bool:
+    """Whether a file begins as those do that `read_decoded_pixels` takes; a WebP file may still be lossy."""
+    return any(start.match(data) for start, _ in _LOSSLESS)
+
+
 def _find_class(data: bytes) -> type[ImageFile]:
     for start, file_class in _LOSSLESS:
         if start.match(data):

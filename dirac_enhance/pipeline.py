@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from dirac_enhance.enhancer import Enhancer, Progress
     from dirac_enhance.host import CodecHost, RegisteredCodec
 
-_RASTER_SIGNATURES = (b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"BM", b"P5", b"P6", b"RIFF")
-"""What PNG, TIFF, BMP, PGM, PPM and WebP files begin with."""
-
 AUTO = "auto"
 """Stands for the codec that recognises the file."""
 
@@ -191,13 +188,11 @@ def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
     try:
         return host.codec_for(content[:HEADER_BYTES], path.suffix)
     except UnknownCodecError as error:
-        hint = "; for decoded pixels pass the codec of their artefacts, --enhancer ID" if _is_raster(content) else ""
+        from dirac_enhance.decoded_pixels import begins_as_decoded
+
+        raster = begins_as_decoded(content)
+        hint = "; for decoded pixels pass the codec of their artefacts, --enhancer ID" if raster else ""
         raise UnknownCodecError(f"{name_source(path)}: {error}{hint}") from error
-
-
-def _is_raster(content: bytes) -> bool:
-    """Whether a file of no known codec is one that `read_decoded_pixels` is meant for."""
-    return content.startswith(_RASTER_SIGNATURES)
 
 
 def configure_codec(codec: Codec, options: Mapping[str, str]) -> Codec:
