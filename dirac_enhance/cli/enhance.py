@@ -157,7 +157,7 @@ def _check_settings(host: CodecHost, codec_id: str, codec_options: dict[str, str
     if weights is not None:
         from dirac_enhance.weights import WeightsFile
 
-        WeightsFile(weights).verify()
+        WeightsFile(weights).metadata()  # the whole file is verified when it is loaded
 
 
 def _has_decoded_suffix(path: Path) -> bool:
