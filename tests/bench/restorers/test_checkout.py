@@ -75,7 +75,7 @@ def read_record(path: Path) -> dict[str, Any]:
         (dncnn3, ["python3", "/peers/KAIR/main_test_dncnn3_deblocking.py"]),
         (
             ar_cnn,
-            ["python3", "/peers/PyTorch-ARCNN/run.py", "--dir", "/work/in", "--output", "/work/out",
+            ["python3", "/peers/PyTorch-ARCNN/run.py", "--dir", "/scratch/in", "--output", "/scratch/out",
              "--batch_size", "1", "--quality", "20"],
         ),
     ],
@@ -83,7 +83,7 @@ def read_record(path: Path) -> dict[str, Any]:
 def test_the_command_line_is_exactly_this(make: Any, expected: list[str]) -> None:
     restorer = make(settings(Path("/peers"), "python3"))
 
-    assert restorer.command_line(Path("/work"), rate_factor=17.0) == expected
+    assert restorer.command_line(Path("/scratch"), rate_factor=17.0) == expected
     assert isinstance(restorer, Restorer)
     assert restorer.base == "libjpeg"
 
