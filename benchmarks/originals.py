@@ -10,14 +10,13 @@ import torch
 from PIL import Image
 
 from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
+from dirac_enhance.training.images import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
     from torch import Tensor
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm"}
 
 
 def encoding_codec(codec_id: str) -> EncodingCodec:
@@ -43,7 +42,7 @@ def read_folder(folder: Path, *, only: Collection[str] | None = None, limit: int
     Raises:
         InvalidImageError: if there is none, or one of `only` is missing.
     """
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
         raise InvalidImageError(f"no pictures in {folder}; expected files such as {folder / 'kodim01.png'}")
     if only is not None:
