@@ -93,6 +93,12 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     default="root",
     help="What the squared error is divided by: its mean at the pair's rate factor, the root of that, or nothing.",
 )
+@click.option(
+    "--first-share",
+    type=click.FloatRange(0, 0.75),
+    default=0.167,
+    help="Share of each batch at t = 990, which steps 1 evaluates.",
+)
 @click.option("--own-estimates", default=0.5, help="Share of pairs noised from the network's own first estimate.")
 @click.option(
     "--lpips-share",

@@ -11,6 +11,8 @@ from dirac_enhance.diffusion.schedule import NoiseSchedule
 
 FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
+FIRST_SHARE = 1 / 6
+"""Share of a batch at that timestep."""
 DECISIVE_TIMESTEPS = 250
 """Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
 LATE_START = 190
@@ -22,13 +24,15 @@ CROSSING, CROSSING_SPREAD = 0.08, 1.2
 their noise, 0 dB, around the centre."""
 
 
-def sample_timesteps(count: int, *, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
+def sample_timesteps(
+    count: int, *, schedule: NoiseSchedule, generator: torch.Generator, first_share: float = FIRST_SHARE
+) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    A sixth, at least one, is 990; a quarter is uniform over all T; the rest is at most 250, densest where the
+    A `first_share`, at least one, is 990; a quarter is uniform over all T; the rest is at most 250, densest where the
     residual's signal-to-noise ratio crosses 0 dB.
     """
-    first = max(1, count // 6)
+    first = max(1, int(count * first_share))
     uniform = math.ceil(count / 4)
     anywhere = torch.randint(schedule.num_timesteps, (first + uniform,), generator=generator)[:count]
     anywhere[:first] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)

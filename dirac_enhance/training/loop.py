@@ -208,7 +208,9 @@ class _Loop:
             for plane in (batch.original, batch.base_reconstruction)
         )
         residual = original - base
-        timestep = sample_timesteps(len(base), schedule=self.schedule, generator=self.timesteps).to(device)
+        timestep = sample_timesteps(
+            len(base), schedule=self.schedule, generator=self.timesteps, first_share=self.settings.first_share
+        ).to(device)
         known = batch.known_rate_factor.to(device)
         noised_residual = self._noise(residual, base, timestep, known)
         with self._autocast():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dirac_enhance.diffusion.objective import FIRST_SHARE
 from dirac_enhance.errors import TrainingError
 
 RateWeighting = Literal["power", "root", "none"]
@@ -22,6 +23,7 @@ class TrainingSettings:
         cooldown: share of this run, at its end, in which the learning rate falls linearly to zero.
         lpips_weight: weight of the LPIPS term.
         lpips_share: share of the batch, drawn at random, that the LPIPS term is computed on.
+        first_share: share of each batch at t = 990, which steps 1 evaluates; at least one pair.
         own_estimates: share of the pairs, among timesteps after the late start, that are noised from the network's own
             first estimate.
         rate_weighting: "power" divides the squared error by the mean residual power at the pair's rate factor, so
@@ -47,6 +49,7 @@ class TrainingSettings:
     cooldown: float = 0.25
     lpips_weight: float = 0.01
     lpips_share: float = 0.5
+    first_share: float = FIRST_SHARE
     own_estimates: float = 0.5
     rate_weighting: RateWeighting = "root"
     gradient_clip: float = 1.0
@@ -64,7 +67,7 @@ class TrainingSettings:
             raise TrainingError("no end given to the training; pass --minutes M or --iterations N")
         iterations, minutes = (1 if limit is None else limit for limit in (self.iterations, self.minutes))
         counts_fit = min(self.batch_size, self.interval, self.validation_interval, iterations) >= 1
-        shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1
+        shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1 and 0 <= self.first_share <= 0.75
         if not (counts_fit and shares_fit and minutes > 0 and self.workers >= 0):
             raise TrainingError(f"a training setting is out of range: {self}")
 

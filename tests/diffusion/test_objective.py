@@ -35,6 +35,15 @@ def test_a_sixth_is_the_first_a_quarter_uniform_and_the_rest_decisive() -> None:
     assert decisive.min() == 0
 
 
+def test_the_share_of_the_first_timestep_can_be_chosen_and_a_quarter_stays_uniform() -> None:
+    timesteps = sample_timesteps(
+        1_200, schedule=linear_schedule(), generator=torch.Generator().manual_seed(0), first_share=0.5
+    )
+    assert (timesteps == 990).sum() >= 600
+    assert (timesteps[600:900] > DECISIVE_TIMESTEPS).any()
+    assert (timesteps[900:] <= DECISIVE_TIMESTEPS).all()
+
+
 def test_the_decisive_timesteps_lie_densest_where_signal_and_noise_are_equal() -> None:
     ratios = linear_schedule().noise_to_signal[drawn(48_000)[20_000:]]
     assert abs(ratios.median() / CROSSING - 1) < 0.1
