@@ -1,4 +1,4 @@
-"""VtmCodec: VVC intra pictures as a base codec, decoded by VTM or FFmpeg and encoded by VTM."""
+"""VtmCodec: VVC intra pictures as a base codec, decoded by VTM or FFmpeg and encoded by VTM or VVenC."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dirac_enhance_vtm.colour import SampleFormat
     from dirac_enhance_vtm.first_picture import FirstPicture
     from dirac_enhance_vtm.planes import Planes
+    from dirac_enhance_vtm.vvenc import Vvenc
 
 _SIX_HOURS = 6 * 3600.0
 
@@ -70,6 +71,13 @@ _OPTIONS = (
         choices=("auto", "vtm", "pyav"),
     ),
     CodecOption(
+        name="encoder",
+        kind=str,
+        default="vtm",
+        help="VTM's, in 4:4:4, or VVenC's, in 4:2:0 and hundreds of times faster",
+        choices=("vtm", "vvenc"),
+    ),
+    CodecOption(
         name="build-dir",
         kind=str,
         default="",
@@ -81,7 +89,13 @@ _OPTIONS = (
         default="",
         help=f"VTM's configuration; empty: {CONFIG_VARIABLE}, or cfg/encoder_intra_vtm.cfg beside the build folder",
     ),
-    CodecOption(name="timeout", kind=float, default=_SIX_HOURS, help="seconds that a program of VTM may take"),
+    CodecOption(
+        name="ffmpeg",
+        kind=str,
+        default="",
+        help="FFmpeg with VVenC; empty: the one on the PATH, or imageio-ffmpeg's",
+    ),
+    CodecOption(name="timeout", kind=float, default=_SIX_HOURS, help="seconds that a program may take"),
 )
 
 
@@ -90,7 +104,8 @@ class VtmCodec:
     """VVC (H.266) intra pictures; the rate factor is the quantisation parameter (QP).
 
     Decodes Annex B byte streams in 4:4:4, 4:2:2, 4:2:0 and 4:0:0; of several pictures the first. Encodes in 4:4:4 with
-    the reference encoder VTM, as CompressAI's benchmark does. Each argument is the codec option of its name.
+    the reference encoder VTM, as CompressAI's benchmark does, or in 4:2:0 with VVenC. Each argument is the codec option
+    of its name.
 
     Args:
         input_depth: bits of the samples that the encoder was given, 8 or 10; 8-bit ones in a 10-bit stream have their
@@ -99,9 +114,11 @@ class VtmCodec:
         range: "full" or "limited".
         mode: "rounded"; or "compressai", which truncates where CompressAI does, and is BT.709 in full range at 8 bits.
         decoder: "auto", "vtm" or "pyav".
+        encoder: "vtm" or "vvenc".
         build_dir: folder of VTM's programs; empty for what the environment names.
         config: VTM's configuration file; empty for what the environment names, or the one in VTM's source tree.
-        timeout: seconds that a program of VTM may take.
+        ffmpeg: FFmpeg with VVenC; empty for the one on the PATH, or else imageio-ffmpeg's.
+        timeout: seconds that a program may take.
 
     Raises:
         CodecOptionError: if an argument is not among these, or they contradict each other.
@@ -112,8 +129,10 @@ class VtmCodec:
     range: str = "full"
     mode: str = "rounded"
     decoder: str = "auto"
+    encoder: str = "vtm"
     build_dir: str = ""
     config: str = ""
+    ffmpeg: str = ""
     timeout: float = _SIX_HOURS
 
     def __post_init__(self) -> None:
@@ -126,6 +145,8 @@ class VtmCodec:
                 "codec option mode=compressai goes with input-depth=8, matrix=bt709 and range=full, not with"
                 f" {self.input_depth}, {self.matrix} and {self.range}"
             )
+        if self.mode == "compressai" and self.encoder != "vtm":
+            raise CodecOptionError("codec option mode=compressai goes with encoder=vtm, which CompressAI calls")
 
     @property
     def id(self) -> str:
@@ -195,21 +216,21 @@ class VtmCodec:
         )
 
     def encode(self, pixels: Tensor, *, rate_factor: float) -> bytes:
-        """Encode (3, H, W) float32 sRGB pixels in [0, 1] with VTM; minutes for a photograph.
+        """Encode (3, H, W) float32 sRGB pixels in [0, 1]; with VTM, that takes minutes for a photograph.
 
         Raises:
             RateFactorError: if `rate_factor` is not a whole number from 0 to 63.
             InvalidImageError: if the pixels have another shape, or a value that is not finite.
-            CodecOptionError: if VTM's encoder is not configured, or not where it should be.
+            CodecOptionError: if the encoder is not configured, or not where it should be.
             PluginError: if it fails, is killed, or takes longer than `timeout`.
         """
         qp = int(self.rate_range.check(rate_factor))
-        software = self._need_software()
+        encoder = self._find_encoder()
         from dirac_enhance_vtm.encoding import encode_pixels
 
         return encode_pixels(
             pixels,
-            software,
+            encoder,
             samples=self._samples(),
             by_compressai=self.mode == "compressai",
             qp=qp,
@@ -225,6 +246,13 @@ class VtmCodec:
         from dirac_enhance_vtm.colour import SampleFormat
 
         return SampleFormat(self.matrix, self.range, self.input_depth)
+
+    def _find_encoder(self) -> ReferenceSoftware | Vvenc:
+        if self.encoder == "vtm":
+            return self._need_software()
+        from dirac_enhance_vtm.vvenc import find_vvenc
+
+        return find_vvenc(self.ffmpeg)
 
     def _software(self) -> ReferenceSoftware | None:
         return find_reference_software(self.build_dir, self.config)
@@ -267,6 +295,11 @@ class VtmCodec:
         return name_decoder()
 
     def _name_encoder(self) -> str:
+        if self.encoder == "vvenc":
+            from dirac_enhance_vtm.vvenc import find_vvenc
+
+            vvenc = find_vvenc(self.ffmpeg)
+            return f"VVenC by {vvenc.version()}, {vvenc.ffmpeg}"
         software = self._need_software()
         version = software.version("EncoderApp")
         return f"VTM {version}, {software.program('EncoderApp')}, {software.config_file()}"

@@ -1,4 +1,4 @@
-"""Pixels to a VVC stream by the reference encoder, the result decoded to see that it is whole."""
+"""Pixels to a VVC stream by one of the encoders, the result decoded to see that it is whole."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from dirac_enhance_vtm.compressai_bench import encode_by_compressai
 from dirac_enhance_vtm.first_picture import find_first_picture
 from dirac_enhance_vtm.program import ProgramError
 from dirac_enhance_vtm.pyav import decode_by_pyav
+from dirac_enhance_vtm.reference_software import ReferenceSoftware
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance_vtm.reference_software import ReferenceSoftware
+    from dirac_enhance_vtm.vvenc import Vvenc
 
 
 def encode_pixels(
-    pixels: Tensor, software: ReferenceSoftware, *, samples: SampleFormat, by_compressai: bool, qp: int, timeout: float
+    pixels: Tensor,
+    encoder: ReferenceSoftware | Vvenc,
+    *,
+    samples: SampleFormat,
+    by_compressai: bool,
+    qp: int,
+    timeout: float,
 ) -> bytes:
-    """Encode (3, H, W) float pixels in [0, 1]; values outside are clamped.
+    """Encode (3, H, W) float pixels in [0, 1]; values outside are clamped. VTM alone is called through CompressAI.
 
     Raises:
         InvalidImageError: if the pixels have another shape, or a value that is not finite.
@@ -30,10 +37,10 @@ def encode_pixels(
         ProgramError: if the encoder fails, or what it wrote is not the picture, as when the disk is full.
     """
     _check(pixels)
-    if by_compressai:
-        coded = encode_by_compressai(pixels, software, qp=qp, timeout=timeout)
+    if by_compressai and isinstance(encoder, ReferenceSoftware):
+        coded = encode_by_compressai(pixels, encoder, qp=qp, timeout=timeout)
     else:
-        coded = software.encode(to_samples(pixels, samples), bit_depth=samples.input_depth, qp=qp, timeout=timeout)
+        coded = encoder.encode(to_samples(pixels, samples), bit_depth=samples.input_depth, qp=qp, timeout=timeout)
     _check_coded(coded, width=pixels.shape[2], height=pixels.shape[1])
     return coded
 
