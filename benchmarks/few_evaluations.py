@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from analysis_setup import Decoded, Row, Setup
     from dirac_enhance.diffusion.schedule import NoiseSchedule
+    from meter import Values
 
 _SOLVERS: tuple[Solver, ...] = get_args(Solver)
 
@@ -107,7 +108,7 @@ def measure(decoded: Decoded, setup: Setup, variants: Sequence[Variant]) -> Iter
             predictor=memory,
         )
         *_, (_, _, pixels) = walked
-        seconds = {"network_seconds_per_megapixel": memory.seconds / decoded.megapixels}
+        seconds: Values = {"network_seconds_per_megapixel": memory.seconds / decoded.megapixels}
         yield (decoded.quality, variant.kind, variant.columns), decoded.picture, decoded.meter(pixels) | seconds
 
 

@@ -44,7 +44,8 @@ class Spacing:
 
     def lpips_ratio(self, reference: Spacing) -> float:
         """Mean over qualities of its LPIPS in parts of the reference's."""
-        return mean(row["lpips_alex"] / reference.rows[quality]["lpips_alex"] for quality, row in self.rows.items())
+        rows = reference.rows
+        return mean(float(row["lpips_alex"] / rows[quality]["lpips_alex"]) for quality, row in self.rows.items())
 
 
 def spacings(record: Mapping[str, Any], *kinds: str) -> list[Spacing]:
@@ -52,9 +53,12 @@ def spacings(record: Mapping[str, Any], *kinds: str) -> list[Spacing]:
     found: dict[tuple[Any, ...], dict[float, Mapping[str, Any]]] = {}
     for row in record["rows"]:
         if row["kind"] in kinds:
-            key = tuple(row[column] for column in ("kind", "solver", "start", "end", "evaluations"))
+            key = tuple(row[name] for name in ("kind", "solver", "start", "end", "evaluations"))
             found.setdefault(key, {})[row["quality"]] = row
-    return [Spacing(*key, rows) for key, rows in found.items()]
+    return [
+        Spacing(kind, solver, start, end, evaluations, rows)
+        for (kind, solver, start, end, evaluations), rows in found.items()
+    ]
 
 
 def best_of_each_number(record: Mapping[str, Any]) -> list[Spacing]:
@@ -163,7 +167,7 @@ def _places(curve: Sequence[Spacing], quality: float) -> tuple[list[float], list
 
 
 def _seconds(rows: Iterable[Mapping[str, Any]]) -> float:
-    return mean(row["network_seconds_per_megapixel"] for row in rows)
+    return mean(float(row["network_seconds_per_megapixel"]) for row in rows)
 
 
 def _pair(row: Mapping[str, Any]) -> str:

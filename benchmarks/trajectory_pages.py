@@ -37,26 +37,36 @@ def late_start_text(record: Mapping[str, Any]) -> str:
         rows = {row["late_start"]: row for row in _late_starts(record, quality)}
         later = next((late for late in rows if late > latest), None)
         whole = _position(record, quality, 100)
-        here = rows.get(latest, whole | {"timestep": _position(record, quality, 1)["timestep"]})
+        first = _position(record, quality, 1)
+        here, timestep = (rows[latest], rows[latest]["timestep"]) if latest in rows else (whole, first["timestep"])
         lines.append(
             [
                 f"{quality:g}",
                 _pair(_position(record, quality, 0)),
-                _pair(_position(record, quality, 1)),
+                _pair(first),
                 _pair(whole),
                 str(latest),
-                str(here["timestep"]),
+                str(timestep),
                 str(100 - latest),
                 _difference(here, whole),
                 "" if later is None else f"{later}: {_difference(rows[later], whole)}",
             ]
         )
-    head = ["quality", record["codec"].upper(), "position 1", "all 100", "late start", "t", "evaluations", "loses"]
+    head = [
+        "quality",
+        record["codec"].upper(),
+        "position 1",
+        "all 100",
+        "late start",
+        "t",
+        "evaluations",
+        "against all",
+    ]
     said = (
         f"Late start without loss: the last up to which none measured is more than {record['psnr_tolerance']:g} dB or"
         f" {record['lpips_tolerance']:g} LPIPS worse than all hundred positions. In each cell PSNR and LPIPS."
     )
-    return f"{markdown_table([*head, 'the next'], lines)}\n\n{said}"
+    return f"{markdown_table([*head, 'the next measured'], lines)}\n\n{said}"
 
 
 def draw(record: Mapping[str, Any]) -> Figure:

@@ -13,6 +13,7 @@ import few_evaluations
 from analysis_stubs import FormulaPredictor, formula_enhancer, use_stubs, write_pictures
 from dirac_enhance import BenchmarkError
 from dirac_enhance.diffusion.schedule import linear_schedule
+from dirac_enhance.diffusion.solver import Solver
 from few_evaluations import Grid, Variant
 from few_evaluations_pages import best_of_each_number, best_text, winner
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEDULE = linear_schedule()
-SOLVERS = ("ddim", "dpm-solver++")
+SOLVERS: tuple[Solver, ...] = ("ddim", "dpm-solver++")
 
 
 def test_a_grid_lists_only_what_differs() -> None:
@@ -79,8 +80,8 @@ def test_the_codec_the_standards_and_the_grid_are_measured(tmp_path: Path, monke
         same["network_seconds_per_megapixel"],
     )
     assert "the paper's: 190 to 0" in output
-    # At each of two qualities 1, 20 and 2 for the standards; of the grid only what is new, 2 for three evaluations and 1
-    # for the same with the other solver, which part at the third; and one before all.
+    # At each of two qualities 1, 20 and 2 for the standards; of the grid only what is new: 2 for three evaluations and
+    # 1 for the other solver, as they part at the third. And one before all.
     assert isinstance(enhancer.predictor, FormulaPredictor)
     assert enhancer.predictor.asked == 2 * (1 + 20 + 2 + 2 + 1) + 1
 
