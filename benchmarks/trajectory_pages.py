@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from pages import markdown_table
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 _METRICS = {"psnr": "PSNR (dB)", "lpips_alex": "LPIPS (AlexNet)"}
 _PANEL_INCHES = (4.2, 3.4)
+_PAPER = 80
+"""The paper's late start."""
 
 
 def latest_without_loss(record: Mapping[str, Any], quality: float) -> int:
@@ -30,43 +34,32 @@ def latest_without_loss(record: Mapping[str, Any], quality: float) -> int:
 
 
 def late_start_text(record: Mapping[str, Any]) -> str:
-    """Say for each quality from where late start loses nothing, with what it and its neighbours give."""
+    """Say for each quality from where late start loses nothing, with what it, the next and the paper's give."""
     lines = []
     for quality in _qualities(record):
         latest = latest_without_loss(record, quality)
         rows = {row["late_start"]: row for row in _late_starts(record, quality)}
         later = next((late for late in rows if late > latest), None)
-        whole = _position(record, quality, 100)
-        first = _position(record, quality, 1)
-        here, timestep = (rows[latest], rows[latest]["timestep"]) if latest in rows else (whole, first["timestep"])
+        whole, first = _position(record, quality, 100), _position(record, quality, 1)
         lines.append(
             [
                 f"{quality:g}",
                 _pair(_position(record, quality, 0)),
                 _pair(first),
                 _pair(whole),
-                str(latest),
-                str(timestep),
-                str(100 - latest),
-                _difference(here, whole),
+                f"{latest} (t = {rows[latest]['timestep'] if latest in rows else first['timestep']})",
+                _difference(rows[latest], whole) if latest in rows else "",
                 "" if later is None else f"{later}: {_difference(rows[later], whole)}",
+                _difference(rows[_PAPER], whole) if _PAPER in rows else "",
             ]
         )
-    head = [
-        "quality",
-        record["codec"].upper(),
-        "position 1",
-        "all 100",
-        "late start",
-        "t",
-        "evaluations",
-        "against all",
-    ]
+    head = ["quality", record["codec"].upper(), "position 1", "all 100", "loses nothing up to", "against all 100"]
     said = (
-        f"Late start without loss: the last up to which none measured is more than {record['psnr_tolerance']:g} dB or"
-        f" {record['lpips_tolerance']:g} LPIPS worse than all hundred positions. In each cell PSNR and LPIPS."
+        f"Late start loses nothing up to the last before the first that is more than {record['psnr_tolerance']:g} dB or"
+        f" {record['lpips_tolerance']:g} LPIPS worse than all hundred positions. In each cell PSNR in decibels and"
+        " LPIPS, of differences with their standard error over pictures."
     )
-    return f"{markdown_table([*head, 'the next measured'], lines)}\n\n{said}"
+    return f"{markdown_table([*head, 'the next measured', f'late start {_PAPER}'], lines)}\n\n{said}"
 
 
 def draw(record: Mapping[str, Any]) -> Figure:
@@ -143,4 +136,10 @@ def _pair(row: Mapping[str, Any]) -> str:
 
 
 def _difference(row: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
-    return f"{row['psnr'] - whole['psnr']:+.3f} dB, {row['lpips_alex'] - whole['lpips_alex']:+.4f}"
+    """How much a row is above all hundred positions, in PSNR and LPIPS."""
+    texts = []
+    for metric, form in (("psnr", ".3f"), ("lpips_alex", ".4f")):
+        apart = [values[metric] - whole["pictures"][picture][metric] for picture, values in row["pictures"].items()]
+        error = f" ± {stdev(apart) / math.sqrt(len(apart)):{form}}" if len(apart) > 1 else ""
+        texts.append(f"{mean(apart):+{form}}{error}")
+    return ", ".join(texts)

@@ -83,15 +83,22 @@ def test_a_network_that_changes_its_mind_turns(tmp_path: Path, monkeypatch: pyte
 
 
 def synthetic(losses: dict[int, tuple[float, float]]) -> dict[str, Any]:
-    """A record of one quality, by late start the loss in PSNR and in LPIPS."""
-    place = {"quality": 10.0, "kind": "position", "psnr": 30.0, "lpips_alex": 0.2}
-    positions = [place | {"position": position, "timestep": 10 * (100 - position)} for position in (0, 1, 100)]
+    """A record of one quality and two pictures, by late start the mean loss in PSNR and in LPIPS."""
+
+    def row(psnr: float, lpips: float, **columns: Any) -> dict[str, Any]:
+        pictures = {
+            picture: {"psnr": psnr + sign * (30 - psnr), "lpips_alex": lpips} for picture, sign in (("a", 1), ("b", -1))
+        }
+        return {"quality": 10.0, **columns, "psnr": psnr, "lpips_alex": lpips, "pictures": pictures}
+
+    places = [
+        row(30.0, 0.2, kind="position", position=position, timestep=10 * (100 - position)) for position in (0, 1, 100)
+    ]
     late = [
-        {"quality": 10.0, "kind": "late start", "late_start": start, "timestep": 10 * (99 - start)}
-        | {"psnr": 30 - psnr, "lpips_alex": 0.2 + lpips}
+        row(30 - psnr, 0.2 + lpips, kind="late start", late_start=start, timestep=10 * (99 - start))
         for start, (psnr, lpips) in losses.items()
     ]
-    return {"codec": "jpeg", "psnr_tolerance": 0.02, "lpips_tolerance": 0.001, "rows": positions + late}
+    return {"codec": "jpeg", "psnr_tolerance": 0.02, "lpips_tolerance": 0.001, "rows": places + late}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,8 @@ def test_late_start_loses_nothing_up_to_the_first_loss(losses: dict[int, tuple[f
 
 def test_the_table_names_the_late_start_and_what_comes_after_it() -> None:
     text = late_start_text(synthetic({80: (0.01, 0.0), 95: (0.1, 0.0)}))
-    assert "| 80 | 190 | 20 | -0.010 dB, +0.0000 | 95: -0.100 dB, +0.0000 |" in text
+    eighty, later = "-0.010 ± 0.010, +0.0000 ± 0.0000", "-0.100 ± 0.100, +0.0000 ± 0.0000"
+    assert f"| 80 (t = 190) | {eighty} | 95: {later} | {eighty} |" in text
 
 
 def test_pages_get_the_table_and_docs_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
