@@ -8,6 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from pages import markdown_table
+from trajectory_pages import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,6 +120,12 @@ def best_text(record: Mapping[str, Any]) -> str:
         f" {record['psnr_tolerance']:g} dB below the paper's twenty; in bold the fewest evaluations that are"
         f" nowhere more than {record['lpips_tolerance']:g} LPIPS above the best of them. Seconds are the network's."
     )
+    if won is not None:
+        (default,) = spacings(record, "default")
+        apart = (
+            f"quality {quality:g}: {difference(won.rows[quality], default.rows[quality])}" for quality in qualities
+        )
+        said += f" It against the default of the weights, with standard errors over pictures: {'; '.join(apart)}."
     return f"{markdown_table(head, lines)}\n\n{said}"
 
 

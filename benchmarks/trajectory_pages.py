@@ -48,9 +48,9 @@ def late_start_text(record: Mapping[str, Any]) -> str:
                 _pair(first),
                 _pair(whole),
                 f"{latest} (t = {rows[latest]['timestep'] if latest in rows else first['timestep']})",
-                _difference(rows[latest], whole) if latest in rows else "",
-                "" if later is None else f"{later}: {_difference(rows[later], whole)}",
-                _difference(rows[_PAPER], whole) if _PAPER in rows else "",
+                difference(rows[latest], whole) if latest in rows else "",
+                "" if later is None else f"{later}: {difference(rows[later], whole)}",
+                difference(rows[_PAPER], whole) if _PAPER in rows else "",
             ]
         )
     head = ["quality", record["codec"].upper(), "position 1", "all 100", "loses nothing up to", "against all 100"]
@@ -135,11 +135,11 @@ def _pair(row: Mapping[str, Any]) -> str:
     return f"{row['psnr']:.2f}, {row['lpips_alex']:.4f}"
 
 
-def _difference(row: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
-    """How much a row is above all hundred positions, in PSNR and LPIPS."""
+def difference(row: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Say how much a row is above another in PSNR and LPIPS, with the standard error over pictures."""
     texts = []
     for metric, form in (("psnr", ".3f"), ("lpips_alex", ".4f")):
-        apart = [values[metric] - whole["pictures"][picture][metric] for picture, values in row["pictures"].items()]
+        apart = [values[metric] - other["pictures"][picture][metric] for picture, values in row["pictures"].items()]
         error = f" ± {stdev(apart) / math.sqrt(len(apart)):{form}}" if len(apart) > 1 else ""
         texts.append(f"{mean(apart):+{form}}{error}")
     return ", ".join(texts)

@@ -101,7 +101,8 @@ def test_a_slip_in_a_list_is_named(tmp_path: Path) -> None:
 
 def row(kind: str, start: int, evaluations: int, psnr: float, lpips: float, solver: str = "ddim") -> dict[str, Any]:
     place = {"quality": 10.0, "kind": kind, "solver": solver, "start": start, "end": 4, "evaluations": evaluations}
-    return place | {"psnr": psnr, "lpips_alex": lpips, "network_seconds_per_megapixel": 1.0}
+    values = {"psnr": psnr, "lpips_alex": lpips, "network_seconds_per_megapixel": 1.0}
+    return place | values | {"pictures": {"a": values, "b": values}}
 
 
 def synthetic(*tried: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +137,7 @@ def test_the_winner_has_the_fewest_evaluations_that_are_as_good_as_the_best() ->
     assert won.evaluations == 4
     bold = next(line for line in best_text(record).splitlines() if line.startswith("| **"))
     assert "**30.10, 0.1905**" in bold
+    assert "quality 10: +0.100 ± 0.000, -0.0105 ± 0.0000." in best_text(record)
 
 
 def test_there_is_no_winner_where_all_lose_fidelity() -> None:
