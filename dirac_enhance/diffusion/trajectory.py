@@ -70,12 +70,27 @@ def plan_trajectory(
         return tuple(Evaluation(k, _timestep(schedule, k)) for k in range(late_start + 1, steps + 1))
     left = NUM_POSITIONS - late_start
     count = min(left, LOG_SNR_EVALUATIONS if evaluations is None else evaluations)
-    timesteps = _log_snr_timesteps(schedule, _timestep(schedule, late_start + 1), count)
+    timesteps = log_snr_timesteps(schedule, start=_timestep(schedule, late_start + 1), count=count)
     count = len(timesteps)
     all_of_them = [
         Evaluation(late_start + _ceil_div((j + 1) * left, count), timestep) for j, timestep in enumerate(timesteps)
     ]
     return tuple(all_of_them[: max(1, _ceil_div((steps - late_start) * count, left))])
+
+
+def log_snr_timesteps(schedule: NoiseSchedule, *, start: int, end: int = END_TIMESTEP, count: int) -> tuple[int, ...]:
+    """List timesteps from `start` down to `end`, as even in log σ_t as rounding lets.
+
+    Args:
+        schedule: of T timesteps.
+        start: the first, 0 … T − 1.
+        end: the last, 0 … T − 1, where it is earlier than `start` and `count` is at least 2.
+        count: how many, at least 1; those that coincide after rounding are listed once.
+    """
+    log_sigma = schedule.noise_to_signal.log()
+    wanted = torch.linspace(float(log_sigma[start]), float(log_sigma[min(start, end)]), count).double()
+    nearest = (log_sigma[None, :] - wanted[:, None]).abs().argmin(dim=1)
+    return tuple(dict.fromkeys([start, *nearest.tolist()[1:]]))
 
 
 def _check(schedule: NoiseSchedule, *, steps: int, late_start: int, spacing: Spacing, evaluations: int | None) -> None:
@@ -98,14 +113,6 @@ def _check(schedule: NoiseSchedule, *, steps: int, late_start: int, spacing: Spa
 
 def _timestep(schedule: NoiseSchedule, position: int) -> int:
     return schedule.num_timesteps // NUM_POSITIONS * (NUM_POSITIONS - position)
-
-
-def _log_snr_timesteps(schedule: NoiseSchedule, start: int, count: int) -> list[int]:
-    """Return at most `count` falling timesteps from `start` to `END_TIMESTEP`, as even in log σ_t as rounding lets."""
-    log_sigma = schedule.noise_to_signal.log()
-    wanted = torch.linspace(float(log_sigma[start]), float(log_sigma[min(start, END_TIMESTEP)]), count).double()
-    nearest = (log_sigma[None, :] - wanted[:, None]).abs().argmin(dim=1)
-    return list(dict.fromkeys([start, *nearest.tolist()[1:]]))
 
 
 def _ceil_div(numerator: int, denominator: int) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor
 from dirac_enhance.diffusion.noise import NoiseField
 from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.process import q_posterior_mean_variance, q_sample
-from dirac_enhance.diffusion.sampler import ddim_step, sample_residual
+from dirac_enhance.diffusion.sampler import sample_residual
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.diffusion.trajectory import Evaluation, plan_trajectory
 from dirac_enhance.errors import SamplingError
@@ -121,20 +121,6 @@ def test_ancestral_sampling_draws_from_the_posterior() -> None:
         )
         expected = mean + variance.sqrt() * NOISE.normal(step + 1, PLANE)
         torch.testing.assert_close(predictor.noised[step + 1], expected)
-
-
-@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
-def test_a_step_keeps_the_noise_s_deviation(eta: float) -> None:
-    # r_t = √ᾱ_t r_0 + √(1 − ᾱ_t) ε must become the same with s for t: signal and variance apart.
-    step = ddim_step(alpha_bar_t=0.3, alpha_bar_s=0.8, eta=eta)
-    assert step.noised_residual * math.sqrt(0.3) + step.predicted_residual == pytest.approx(math.sqrt(0.8))
-    assert (step.noised_residual**2) * (1 - 0.3) + step.noise**2 == pytest.approx(1 - 0.8)
-    assert (step.noise == 0) == (eta == 0)
-
-
-def test_a_step_to_no_noise_at_all_is_the_predicted_residual() -> None:
-    step = ddim_step(alpha_bar_t=0.3, alpha_bar_s=1.0, eta=1.0)
-    assert (step.noised_residual, step.predicted_residual, step.noise) == (0, 1, 0)
 
 
 def test_predictions_are_clipped_before_the_update() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dirac_enhance.diffusion.schedule import linear_schedule
-from dirac_enhance.diffusion.trajectory import END_TIMESTEP, Evaluation, plan_trajectory
+from dirac_enhance.diffusion.trajectory import END_TIMESTEP, Evaluation, log_snr_timesteps, plan_trajectory
 from dirac_enhance.errors import SamplingError
 
 SCHEDULE = linear_schedule()
@@ -45,6 +45,18 @@ def test_log_snr_spacing_is_even_in_log_sigma() -> None:
     log_sigma = SCHEDULE.noise_to_signal.log()[[evaluation.timestep for evaluation in plan]]
     spaces = -log_sigma.diff()
     assert float(spaces.max() - spaces.min()) < 0.1 * float(spaces.mean())
+
+
+@pytest.mark.parametrize(("start", "end", "count"), [(190, 1, 4), (60, 10, 3), (30, 0, 2)])
+def test_log_snr_timesteps_begin_and_end_where_they_are_told(start: int, end: int, count: int) -> None:
+    timesteps = log_snr_timesteps(SCHEDULE, start=start, end=end, count=count)
+    assert (timesteps[0], timesteps[-1], len(timesteps)) == (start, end, count)
+
+
+def test_log_snr_timesteps_that_coincide_are_listed_once_and_none_comes_after_the_start() -> None:
+    assert log_snr_timesteps(SCHEDULE, start=6, end=4, count=8) == (6, 5, 4)
+    assert log_snr_timesteps(SCHEDULE, start=3, end=4, count=2) == (3,)
+    assert log_snr_timesteps(SCHEDULE, start=190, end=4, count=1) == (190,)
 
 
 def test_log_snr_evaluations_divide_the_positions_evenly() -> None:
