@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     help="Folder for weights, card and manifest.",
 )
 @click.option(
-    "--late-start", type=click.IntRange(0, 99), default=80, help="Default late start of the exported weights."
+    "--late-start",
+    type=click.IntRange(0, 99),
+    show_default="80, or where another noise schedule has as much noise",
+    help="Default late start of the exported weights.",
 )
 @click.option(
     "--spacing", type=click.Choice(["log-snr", "paper"]), default="log-snr", help="Default spacing of the evaluations."
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
     "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
 @click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
-def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:
+def export(
+    checkpoint: Path, output: Path, late_start: int | None, spacing: Spacing, evaluations: int, *, half: bool
+) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.
 
     Of a folder, the checkpoint that validated best, if it was kept, else the last one.

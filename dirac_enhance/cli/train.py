@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dirac_enhance.cli.options import codec_option
+from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +57,12 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
 @click.option("--from-weights", type=_FILE, show_default="none", help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
+@click.option(
+    "--schedule",
+    type=click.Choice(list(SCHEDULES)),
+    default=DEFAULT_SCHEDULE,
+    help="How noise grows with the timestep.",
+)
 @click.option("--tell-rate/--hide-rate", default=True, help="Whether the network is told the codec's rate factor.")
 @click.option("--rates", type=(float, float), show_default="the codec's usual ones", help="Rate factors to train on.")
 @click.option(

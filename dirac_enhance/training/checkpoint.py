@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE
 from dirac_enhance.errors import TrainingError
 
 FORMAT_VERSION = 1
@@ -42,6 +43,11 @@ class Checkpoint:
     seconds: float
     recipe: dict[str, Any]
     history: list[dict[str, Any]]
+
+    @property
+    def schedule(self) -> str:
+        """Name of the noise schedule it is trained for; early checkpoints do not tell."""
+        return str(self.recipe["settings"].get("schedule", DEFAULT_SCHEDULE))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, name: str = FILE_NAME) -> Path:

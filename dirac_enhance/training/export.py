@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from dirac_enhance.atomic import write_atomically
+from dirac_enhance.diffusion.schedule import build_schedule, usual_late_start
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.diffusion.trajectory import Spacing
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.checkpoint import Checkpoint
@@ -23,9 +25,15 @@ HAND_WRITTEN = "<!-- below this line the card is written by hand, and kept by th
 
 @dataclass(frozen=True, slots=True)
 class SamplingDefaults:
-    """How the exported weights are sampled where the user says nothing."""
+    """How the exported weights are sampled where the user says nothing.
 
-    late_start: int = 80
+    Args:
+        late_start: positions skipped at the beginning; None for the noise schedule's usual ones.
+        spacing: of the evaluations.
+        evaluations: how many in log-SNR spacing.
+    """
+
+    late_start: int | None = None
     spacing: Spacing = "log-snr"
     evaluations: int | None = 2
 
@@ -69,12 +77,14 @@ def export_weights(
 
 
 def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMetadata:
+    schedule = SCHEDULES[checkpoint.schedule]
+    late_start = sampling.late_start
     return WeightsMetadata(
         codec_id=checkpoint.codec_id,
         network=checkpoint.network,
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
+        schedule=schedule,
         trained_timesteps=(0, 999),
-        late_start=sampling.late_start,
+        late_start=usual_late_start(build_schedule(schedule)) if late_start is None else late_start,
         spacing=sampling.spacing,
         evaluations=sampling.evaluations,
         thresholds=None,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.networks.catalogue import NETWORKS, parameters
 from dirac_enhance.networks.unet import UNet
@@ -57,6 +58,18 @@ def test_the_file_says_what_it_is_for(checkpoint: Checkpoint, tmp_path: Path) ->
     assert metadata.network == json.loads(json.dumps(NETWORKS["tiny"].to_dict()))
     assert metadata.training is not None
     assert metadata.training["iterations"] == 500
+
+
+def test_the_late_start_of_another_schedule_lies_at_the_same_noise(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    late_starts = {}
+    for name in SCHEDULES:
+        checkpoint.recipe["settings"]["schedule"] = name
+        metadata = WeightsFile(export_weights(checkpoint, tmp_path, sampling=DEFAULTS)).metadata()
+        assert metadata.schedule == SCHEDULES[name]
+        late_starts[name] = metadata.late_start
+    assert late_starts == {
+        "linear": 80, "cosine": 61, "early-decay": 86, "late-decay": 24, "smooth-late-decay": 35
+    }  # fmt: skip
 
 
 def test_the_manifest_has_its_hash_and_keeps_other_rows(checkpoint: Checkpoint, tmp_path: Path) -> None:
