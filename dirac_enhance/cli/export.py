@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dirac_enhance.cli.options import threshold_option
+
 if TYPE_CHECKING:
     from dirac_enhance.diffusion.trajectory import Spacing
 
@@ -32,9 +34,17 @@ if TYPE_CHECKING:
 @click.option(
     "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
+@threshold_option
 @click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
 def export(
-    checkpoint: Path, output: Path, late_start: int | None, spacing: Spacing, evaluations: int, *, half: bool
+    checkpoint: Path,
+    output: Path,
+    *,
+    late_start: int | None,
+    spacing: Spacing,
+    evaluations: int,
+    threshold_percentile: float | None,
+    half: bool,
 ) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.
 
@@ -46,10 +56,12 @@ def export(
     Examples:
       dirac-enhance export run/
       dirac-enhance export run/checkpoint.pt -o weights/ --spacing paper
+      dirac-enhance export run/ --thresholds 99
     """
     from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
 
-    sampling = SamplingDefaults(late_start, spacing, evaluations if spacing == "log-snr" else None)
+    few = evaluations if spacing == "log-snr" else None
+    sampling = SamplingDefaults(late_start, spacing, few, threshold_percentile)
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     click.echo(f"weights: {export_weights(loaded, output, sampling=sampling, half_precision=half)}")

@@ -32,6 +32,7 @@ class Checkpoint:
         optimizer: the optimizer's state.
         recipe: data and settings, for the model card.
         history: one row a validation.
+        residual_counts: `ResidualSizes.counts` of the pairs; None where they were not measured.
     """
 
     codec_id: str
@@ -43,6 +44,7 @@ class Checkpoint:
     seconds: float
     recipe: dict[str, Any]
     history: list[dict[str, Any]]
+    residual_counts: dict[float, tuple[int, ...]] | None = None
 
     @property
     def schedule(self) -> str:

@@ -26,6 +26,7 @@ from dirac_enhance.training.batches import PairBatch, PairSource, pair_batches
 from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
 from dirac_enhance.training.processes import ProcessGroup, process_group
+from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.validation import score
 from dirac_enhance.training.weighting import RatePower
@@ -58,6 +59,7 @@ class TrainingRun:
         settings: of the optimisation.
         folder: where the checkpoint goes.
         rate_power: of the codec's residuals, by which the squared error of each pair is weighed.
+        residual_sizes: of the codec, kept for thresholds; None where they are not measured.
         lpips: the perceptual term's metric; None where `settings.lpips_weight` is 0.
         validate: called with the averaged network; returns a row for the history.
         report: called with a line of progress now and then.
@@ -71,6 +73,7 @@ class TrainingRun:
     settings: TrainingSettings
     folder: Path
     rate_power: RatePower
+    residual_sizes: ResidualSizes | None = None
     lpips: LPIPS | None = None
     validate: Validate | None = None
     report: Callable[[str], None] = print
@@ -293,7 +296,7 @@ class _Loop:
         path = self.training_run.folder / name
         if not self.group.leads:
             return path
-        state = self.state
+        state, sizes = self.state, self.training_run.residual_sizes
         return save_checkpoint(
             self.training_run.folder,
             Checkpoint(
@@ -306,6 +309,7 @@ class _Loop:
                 seconds=state.seconds + time.monotonic() - self.started,
                 recipe=self._recipe(),
                 history=state.history,
+                residual_counts=dict(sizes.counts) if sizes is not None else None,
             ),
             name=name,
         )
