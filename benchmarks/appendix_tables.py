@@ -75,8 +75,8 @@ def thresholding_text(record: Record) -> str:
             lines.append([f"{quality:g}", name, limit, *cells])
     head = [rate_name(record["codec"]), "range of residuals", "limit, 8-bit levels", "PSNR, dB", "LPIPS"]
     origin = (
-        f"{record['pictures']} pictures, {record['codec']}; percentages as differences from no thresholds, which"
-        f" {record['training_pairs']} training pairs set; {weights_text(record)}; {_origin(record)}"
+        f"{record['pictures']} pictures, {record['codec']}; percentages: differences from no thresholds;"
+        f" residuals of {record['training_pairs']} training pairs; {weights_text(record)}; {_origin(record)}"
     )
     return f"{markdown_table(head, lines)}\n\n{origin}"
 

@@ -111,7 +111,7 @@ def arrange(config: UNetConfig, device: torch.device, side: int, arrangement: Ar
     network = UNet(config).eval().requires_grad_(requires_grad=False).to(device)
     planes = torch.rand(2, 1, 3, side, side, device=device) * 2 - 1
     if arrangement == "enhancer":
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(memory_format=torch.channels_last)
         precision = resolve_precision("auto", device)
         predictor = TiledPredictor(network, device=device, precision=precision, tile=side)
         return lambda: predictor.predict(planes[0], planes[1], _TIMESTEP, None)
@@ -136,8 +136,7 @@ def measure(evaluate: Callable[[], object], device: torch.device, *, repeats: in
     before = peak.mib()
     evaluate()
     after = peak.mib()
-    known = before is not None and after is not None
-    return Cost(statistics.median(times), after - before if known else None)
+    return Cost(statistics.median(times), None if before is None or after is None else after - before)
 
 
 def _return_freed_memory() -> None:
@@ -151,7 +150,7 @@ def _milliseconds(evaluate: Callable[[], object], device: torch.device) -> float
         start = time.perf_counter()
         evaluate()
         return 1000 * (time.perf_counter() - start)
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     begin.record()
     evaluate()
     end.record()
@@ -170,7 +169,7 @@ def _too_large(config: UNetConfig, side: int, device: torch.device) -> str | Non
 def expected_bytes(config: UNetConfig, side: int) -> int:
     """Estimate from above what float32 planes an evaluation holds: all skips, and six of the widest at full size."""
     planes, blocks = 6.0 * max(config.channels[0], 6), config.blocks_per_level + 1
-    planes += sum(blocks * width / 4**level for level, width in enumerate(config.channels))
+    planes += sum(blocks * width / 4.0**level for level, width in enumerate(config.channels))
     return round(4 * planes * side**2 / config.patch**2)
 
 

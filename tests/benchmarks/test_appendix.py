@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import appendix_pages
+import appendix_tables
 import compute
 import residual_histograms
 import schedule_ablation
@@ -149,7 +150,7 @@ def test_residual_statistics_are_those_of_the_levels() -> None:
     record = {
         "codec": "jpeg", "pictures": 1, "rows": [counts], "command": ["python"], "machine": {"cpu": "a processor"},
     }  # fmt: skip
-    line = appendix_pages.residual_text(record).splitlines()[2]
+    line = appendix_tables.residual_text(record).splitlines()[2]
     # RMS √(4·4/100); kurtosis (16·4/100)/.16² − 3; 96 % are zero, so 95 % lie within 0, all within 2.
     assert line == "| 10 | 0.40 | 22.0 | 96.0 % | 0 | 0 | 2 | 2 | 2 |"
 
