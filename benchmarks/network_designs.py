@@ -10,28 +10,21 @@ import click
 
 from dirac_enhance import DiracError
 from dirac_enhance.networks.catalogue import NETWORKS, mmac_per_pixel, parameters
-from dirac_enhance.training.checkpoint import load_checkpoint
 from dirac_enhance.training.plan import TrainingPlan, build_run
 from dirac_enhance.training.settings import TrainingSettings
 from originals import encoding_codec
 from record import RESULTS, write_record
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+from short_training import train_shortly, training_options
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--data", type=_FOLDER, required=True, help="Training images.")
-@click.option("--validation", type=_FOLDER, required=True, help="Held-out images.")
-@click.option("--lpips-backbone", type=_FILE, required=True, help="SqueezeNet 1.1 features, for the loss.")
-@click.option("--validation-backbone", type=_FILE, required=True, help="AlexNet features, for reporting.")
+@training_options
 @click.option(
     "--networks",
     default="small,small-concatenated,small-coarse",
     help="Names of `dirac-enhance networks`, comma-separated.",
 )
 @click.option("--minutes", default=4.0, help="Training time of each.")
-@click.option("--codec", default="jpeg", help="An installed codec that encodes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "network-designs.json")
 def main(networks: str, json_file: Path, **options: Any) -> None:
     """Train each network for the same time, from the same seed, and print one row for each."""
@@ -55,18 +48,16 @@ def _measure(
     minutes: float,
     codec: str,
 ) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        plan = TrainingPlan(
-            data=data,
-            folder=Path(folder),
-            settings=TrainingSettings(batch_size=8, minutes=minutes, ema_decay=0.999, validation_interval=10**6),
-            network=name,
-            validation=validation,
-            lpips_backbone=lpips_backbone,
-            validation_backbone=validation_backbone,
-        )
-        run = build_run(plan, encoding_codec(codec), report=lambda line: click.echo(f"{name}: {line}", err=True))
-        checkpoint = load_checkpoint(run.start())
+    plan = TrainingPlan(
+        data=data,
+        folder=Path(tempfile.gettempdir()),
+        settings=TrainingSettings(batch_size=8, minutes=minutes, ema_decay=0.999, validation_interval=10**6),
+        network=name,
+        validation=validation,
+        lpips_backbone=lpips_backbone,
+        validation_backbone=validation_backbone,
+    )
+    checkpoint = train_shortly(build_run(plan, encoding_codec(codec)), name=name)
     size = {"parameters": parameters(NETWORKS[name]), "mmac_per_pixel": mmac_per_pixel(NETWORKS[name])}
     return {"network": name, **size, "minutes": minutes, **checkpoint.history[-1]}
 

@@ -81,6 +81,7 @@ class Enhancer:
         seed: int = 0,
         samples: int = 1,
         eta: float = 0.0,
+        thresholding: bool = True,
         progress: Progress = _ignore_progress,
     ) -> Tensor:
         """Enhance a picture: x̃ + r̂_0 of the last evaluation (DIRAC section 3.2); `enhance_batch` takes several.
@@ -97,6 +98,8 @@ class Enhancer:
             seed: of the noise.
             samples: how many independent samples to average; sample k is the same whatever their number.
             eta: 0 for DDIM, 1 for ancestral sampling.
+            thresholding: keep residuals in the range they have at the picture's rate factor, where the weights say it
+                and the rate factor is known (DIRAC section 3.3).
             progress: called after each network evaluation.
 
         Returns:
@@ -106,7 +109,7 @@ class Enhancer:
             SamplingError: if a setting is out of its range, or leads to timesteps the network was not trained for.
             DeviceError: if the device has too little memory for the smallest tile.
         """
-        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, samples, eta)
+        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, samples, eta, thresholding)
         return self.enhance_batch([base], sampling, progress=progress)[0]
 
     def enhance_batch(
@@ -138,7 +141,7 @@ class Enhancer:
         plan = self._plan(sampling)
         total: list[Tensor] = []
         for sample in range(sampling.samples):
-            walk = self._walk(bases, plan, NoiseField(sampling.seed, sample), sampling.eta)
+            walk = self._walk(bases, plan, sampling, sample=sample)
             done, everything = sample * len(plan), sampling.samples * len(plan)
             for index in range(1, len(plan)):
                 next(walk)  # dropped at once, or two residuals would be in memory during the next evaluation
@@ -159,14 +162,15 @@ class Enhancer:
         seed: int = 0,
         sample: int = 0,
         eta: float = 0.0,
+        thresholding: bool = True,
     ) -> Iterator[TrajectoryPoint]:
         """Yield the picture after each network evaluation; stop reading when satisfied.
 
         The last one equals `enhance` with the same settings. Settings and errors are those of `enhance`, but for
         `sample`, which says which of the seed's independent samples to draw; they are checked before the first point.
         """
-        plan = self._plan(SamplingSettings(steps, late_start, spacing, evaluations))
-        walk = self._walk([base], plan, NoiseField(seed, sample), eta)
+        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, 1, eta, thresholding)
+        walk = self._walk([base], self._plan(sampling), sampling, sample=sample)
         return (
             TrajectoryPoint(evaluation.position, evaluation.timestep, _add_residuals([base], residual)[0])
             for evaluation, residual in walk
@@ -230,7 +234,12 @@ class Enhancer:
         return planes.to(home).mul(2).sub_(1)
 
     def _walk(
-        self, bases: Sequence[BaseReconstruction], plan: tuple[Evaluation, ...], noise: NoiseField, eta: float
+        self,
+        bases: Sequence[BaseReconstruction],
+        plan: tuple[Evaluation, ...],
+        sampling: SamplingSettings,
+        *,
+        sample: int,
     ) -> Iterator[tuple[Evaluation, Tensor]]:
         rate_factors = [base.rate_factor for base in bases]
         known = [math.nan if rate is None else rate for rate in rate_factors]
@@ -239,10 +248,10 @@ class Enhancer:
             self._prepare(bases),
             schedule=self.schedule,
             evaluations=plan,
-            noise=noise,
+            noise=NoiseField(sampling.seed, sample),
             rate_factor=rate_factors[0] if len(set(rate_factors)) == 1 else torch.tensor(known),
-            eta=eta,
-            constrain=limit_residual(self.metadata.thresholds, rate_factors),
+            eta=sampling.eta,
+            constrain=limit_residual(self.metadata.thresholds if sampling.thresholding else None, rate_factors),
         )
 
 

@@ -30,6 +30,7 @@ class SamplingSettings:
         seed: of the noise.
         samples: how many independent samples to average; sample k is the same whatever their number.
         eta: 0 for DDIM, 1 for ancestral sampling.
+        thresholding: whether residuals are kept in the range of the picture's rate factor, where both are known.
     """
 
     steps: int = 100
@@ -39,6 +40,7 @@ class SamplingSettings:
     seed: int = 0
     samples: int = 1
     eta: float = 0.0
+    thresholding: bool = True
 
     def trajectory_keywords(self) -> TrajectoryKeywords:
         """The settings that say where the network is evaluated, by name."""

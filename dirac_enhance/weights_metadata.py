@@ -21,7 +21,7 @@ class WeightsMetadata:
     Args:
         codec_id: whose residuals they were trained on.
         network: the network's config, as `UNetConfig.to_dict()` has it.
-        schedule: `num_timesteps`, `beta_start` and `beta_end` of the linear noise schedule.
+        schedule: name and constants of the noise schedule, as `SCHEDULES` has them; no name means linear.
         trained_timesteps: lowest and highest timestep seen in training.
         late_start: default late start, 0 … 99.
         spacing: default spacing of the evaluations.
@@ -90,7 +90,8 @@ def _check(metadata: WeightsMetadata) -> dict[str, bool]:
     return {
         "codec_id": isinstance(m.codec_id, str) and m.codec_id != "",
         "network": isinstance(m.network, Mapping),
-        "schedule": isinstance(m.schedule, Mapping) and all(_is_number(value) for value in m.schedule.values()),
+        "schedule": isinstance(m.schedule, Mapping)
+        and all(isinstance(v, str) if key == "name" else _is_number(v) for key, v in m.schedule.items()),
         "trained_timesteps": _is_row(trained, int) and 0 <= trained[0] <= trained[1],
         "late_start": type(m.late_start) is int and 0 <= m.late_start < 100,
         "spacing": m.spacing in ("paper", "log-snr"),

@@ -309,6 +309,10 @@ def test_thresholds_of_the_weights_bound_the_change_at_the_picture_s_own_rate() 
     base = replace(decoded(rate_factor=18.0), pixels=torch.full((3, 8, 8), 0.25))
     assert torch.equal(enhancer_of(strong, thresholds=rows).enhance(base), base.pixels + 0.0625)
     assert torch.equal(enhancer_of(strong).enhance(base), base.pixels + 0.5)
+    limited = enhancer_of(strong, thresholds=rows)
+    assert torch.equal(limited.enhance(base, thresholding=False), base.pixels + 0.5)
+    assert [float(point.pixels.max()) for point in limited.trajectory(base)] == [0.3125] * 3
+    assert [float(point.pixels.max()) for point in limited.trajectory(base, thresholding=False)] == [0.75] * 3
     unknown = replace(base, rate_factor=None)
     assert torch.equal(enhancer_of(strong, thresholds=rows).enhance(unknown), base.pixels + 0.5)
 

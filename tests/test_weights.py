@@ -170,6 +170,7 @@ def test_metadata_round_trips_through_json() -> None:
         ({"codec_id": ""}, "codec_id '' cannot be"),
         ({"network": 3}, "network 3"),
         ({"schedule": {"beta_start": "x"}}, "schedule"),
+        ({"schedule": {"name": 3}}, "schedule {'name': 3} cannot be"),
         ({"trained_timesteps": [9, 3]}, "trained_timesteps"),
         ({"trained_timesteps": [0.5, 3]}, "trained_timesteps"),
         ({"late_start": 100}, "late_start 100"),

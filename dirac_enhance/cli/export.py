@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dirac_enhance.cli.options import threshold_option
+
 if TYPE_CHECKING:
     from dirac_enhance.diffusion.trajectory import Spacing
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     help="Folder for weights, card and manifest.",
 )
 @click.option(
-    "--late-start", type=click.IntRange(0, 99), default=80, help="Default late start of the exported weights."
+    "--late-start",
+    type=click.IntRange(0, 99),
+    show_default="80, or where another noise schedule has as much noise",
+    help="Default late start of the exported weights.",
 )
 @click.option(
     "--spacing", type=click.Choice(["log-snr", "paper"]), default="log-snr", help="Default spacing of the evaluations."
@@ -29,8 +34,18 @@ if TYPE_CHECKING:
 @click.option(
     "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
+@threshold_option
 @click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
-def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, evaluations: int, *, half: bool) -> None:
+def export(
+    checkpoint: Path,
+    output: Path,
+    *,
+    late_start: int | None,
+    spacing: Spacing,
+    evaluations: int,
+    threshold_percentile: float | None,
+    half: bool,
+) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>.safetensors.
 
     Of a folder, the checkpoint that validated best, if it was kept, else the last one.
@@ -41,10 +56,12 @@ def export(checkpoint: Path, output: Path, late_start: int, spacing: Spacing, ev
     Examples:
       dirac-enhance export run/
       dirac-enhance export run/checkpoint.pt -o weights/ --spacing paper
+      dirac-enhance export run/ --thresholds 99
     """
     from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
 
-    sampling = SamplingDefaults(late_start, spacing, evaluations if spacing == "log-snr" else None)
+    few = evaluations if spacing == "log-snr" else None
+    sampling = SamplingDefaults(late_start, spacing, few, threshold_percentile)
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     click.echo(f"weights: {export_weights(loaded, output, sampling=sampling, half_precision=half)}")

@@ -147,6 +147,15 @@ _TRAJECTORY = (
     ),
 )
 
+_THRESHOLDING = (
+    click.option(
+        "--thresholding/--no-thresholding",
+        default=True,
+        help="Keep residuals in the range they have at the file's rate factor, if it is known and the weights were made"
+        " with thresholds.",
+    ),
+)
+
 _NETWORK = (
     click.option(
         "--weights",
@@ -196,11 +205,22 @@ encoder_options = _all((_ENCODER, _CODEC_OPTION))
 codec_option = _CODEC_OPTION
 """`--codec-option` alone, for commands that take one codec by its id in a way of their own."""
 
-sampling_options = _all((*_STEPS, *_TRAJECTORY, *_SAMPLES))
+sampling_options = _all((*_STEPS, *_TRAJECTORY, *_SAMPLES, *_THRESHOLDING))
 """The fields of `SamplingSettings`, by name."""
 
 trajectory_options = _all(_TRAJECTORY)
-"""The same without `steps` and `samples`: the settings of one walk through several pictures."""
+"""The same without `steps`, `samples` and `thresholding`: the settings of one walk through several pictures."""
+
+threshold_option = click.option(
+    "--thresholds",
+    "threshold_percentile",
+    metavar="PERCENT",
+    type=click.FloatRange(0, 100, min_open=True),
+    show_default="none",
+    help="Store with the weights, for rate-dependent thresholding, the range that holds so many of the training"
+    " residuals at each rate factor; 99, say.",
+)
+"""`threshold_percentile: float | None`, as `SamplingDefaults` takes it."""
 
 network_options = _all(_NETWORK)
 """`weights: Path | None`, `device: str`, `precision: str` and `tile: int | None`, as `load_enhancer` takes them."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirac_enhance.cli.options import codec_option
+from dirac_enhance.cli.options import codec_option, threshold_option
+from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +57,12 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
 @click.option("--from-weights", type=_FILE, show_default="none", help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
+@click.option(
+    "--schedule",
+    type=click.Choice(list(SCHEDULES)),
+    default=DEFAULT_SCHEDULE,
+    help="How noise grows with the timestep.",
+)
 @click.option("--tell-rate/--hide-rate", default=True, help="Whether the network is told the codec's rate factor.")
 @click.option("--rates", type=(float, float), show_default="the codec's usual ones", help="Rate factors to train on.")
 @click.option(
@@ -114,6 +121,7 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     default="no",
     help="Export the weights that validated best, by PSNR gain of steps 1 or LPIPS of steps 100, not the last ones.",
 )
+@threshold_option
 @click.option("--workers", type=click.IntRange(0), default=1, help="Processes that make pairs.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of pairs, timesteps, noise and initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
@@ -128,6 +136,7 @@ def train(
     *,
     resume: bool,
     from_weights: Path | None,
+    threshold_percentile: float | None,
     **options: Any,
 ) -> None:
     """Train an enhancer and export its weights to OUTPUT/<codec>.safetensors.
@@ -153,7 +162,8 @@ def train(
     run = build_run(_plan(options), codec, report=click.echo)
     path = run.resume() if resume else run.start(initial=_tensors(from_weights))
     if run.leads:
-        weights = export_weights(load_checkpoint(path), path.parent, sampling=SamplingDefaults())
+        sampling = SamplingDefaults(threshold_percentile=threshold_percentile)
+        weights = export_weights(load_checkpoint(path), path.parent, sampling=sampling)
         click.echo(f"weights: {weights}")
 
 

@@ -7,18 +7,17 @@ import math
 import torch
 from torch import Tensor
 
-from dirac_enhance.diffusion.schedule import NoiseSchedule
+from dirac_enhance.diffusion.schedule import NoiseSchedule, late_start_timestep
 
 FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
 FIRST_SHARE = 1 / 6
 """Share of a batch at that timestep."""
-DECISIVE_TIMESTEPS = 250
-"""Up to here a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t)); beyond it drowns."""
-LATE_START = 190
-"""Where sampling starts by default, at position 81."""
-PERCEPTUAL_TIMESTEPS = (100, LATE_START)
-"""The LPIPS term counts in full up to the first of these, and no more from the second."""
+DECISIVE_NOISE = 0.958
+"""Up to this σ_t, t = 250 of the linear schedule, a residual stands out of its noise (√ᾱ_t · .1 against √(1 − ᾱ_t));
+beyond it drowns."""
+PERCEPTUAL_NOISE = 0.342
+"""Up to this σ_t, t = 100 of the linear schedule, the LPIPS term counts in full."""
 CROSSING, CROSSING_SPREAD = 0.08, 1.2
 """Log-normal centre and spread of the noise-to-signal ratio among decisive timesteps: residuals of .02 … .13 meet
 their noise, 0 dB, around the centre."""
@@ -29,14 +28,14 @@ def sample_timesteps(
 ) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    A `first_share`, at least one, is 990; a quarter is uniform over all T; the rest is at most 250, densest where the
-    residual's signal-to-noise ratio crosses 0 dB.
+    A `first_share`, at least one, is 990; a quarter is uniform over all T; the rest has at most `DECISIVE_NOISE`,
+    densest where the residual's signal-to-noise ratio crosses 0 dB.
     """
     first = max(1, int(count * first_share))
     uniform = math.ceil(count / 4)
     anywhere = torch.randint(schedule.num_timesteps, (first + uniform,), generator=generator)[:count]
     anywhere[:first] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
-    ratios = schedule.noise_to_signal[: DECISIVE_TIMESTEPS + 1]
+    ratios = schedule.noise_to_signal[: schedule.timestep_at(DECISIVE_NOISE) + 1]
     drawn = torch.randn(count - len(anywhere), generator=generator, dtype=torch.float64) * CROSSING_SPREAD
     drawn = (drawn + math.log(CROSSING)).exp().clamp(ratios[0], ratios[-1])
     decisive = torch.searchsorted(ratios, drawn).clamp(max=len(ratios) - 1)
@@ -57,11 +56,18 @@ def residual_loss(predicted_residual: Tensor, residual: Tensor, *, weight: Tenso
     return (weight * (predicted_residual - residual).square().mean(dim=(1, 2, 3))).mean()
 
 
-def perceptual_weight(timestep: Tensor) -> Tensor:
-    """Share of the LPIPS term at each timestep: 1 up to t = 100, falling to 0 at t = 190; (N,) → (N,) float32.
+def perceptual_weight(timestep: Tensor, *, schedule: NoiseSchedule) -> Tensor:
+    """Share of the LPIPS term at each timestep: 1 up to `PERCEPTUAL_NOISE`, falling to 0 at the late start.
 
     Where the network sees little but noise, its prediction should be the mean of all residuals that fit: the paper's
     high-fidelity DIRAC-1, and the first estimate of a trajectory. Realism is for the timesteps that decide on detail.
+
+    Args:
+        timestep: (N,) int64.
+        schedule: of the diffusion.
+
+    Returns:
+        (N,) float32; for the linear schedule 1 up to t = 100, and 0 from t = 190.
     """
-    full, none = PERCEPTUAL_TIMESTEPS
+    full, none = schedule.timestep_at(PERCEPTUAL_NOISE), late_start_timestep(schedule)
     return ((none - timestep.float()) / (none - full)).clamp(0, 1)

@@ -7,14 +7,15 @@ from typing import Literal
 
 import torch
 
-from dirac_enhance.diffusion.schedule import NUM_POSITIONS, NoiseSchedule
+from dirac_enhance.diffusion.schedule import NUM_POSITIONS, NoiseSchedule, usual_late_start
 from dirac_enhance.errors import SamplingError
 
 Spacing = Literal["paper", "log-snr"]
 """How the evaluations lie: at every position of the paper's trajectory, or few of them, evenly in log-SNR."""
 
-END_TIMESTEP = 4
-"""Where log-SNR spacing ends: below it the noise is far smaller than any residual worth restoring."""
+END_NOISE = 0.02645
+"""Where log-SNR spacing ends, as σ_t, t = 4 of the linear schedule: below it the noise is far smaller than any residual
+worth restoring."""
 
 LOG_SNR_EVALUATIONS = 4
 """Evaluations of log-SNR spacing where no number is given."""
@@ -37,7 +38,7 @@ def plan_trajectory(
     schedule: NoiseSchedule,
     *,
     steps: int = NUM_POSITIONS,
-    late_start: int = 80,
+    late_start: int | None = None,
     spacing: Spacing = "paper",
     evaluations: int | None = None,
 ) -> tuple[Evaluation, ...]:
@@ -50,9 +51,9 @@ def plan_trajectory(
     Args:
         schedule: of T timesteps, T a multiple of 100.
         steps: last position, 1 … 100.
-        late_start: positions skipped at the beginning, 0 … 99.
+        late_start: positions skipped at the beginning, 0 … 99; None for `usual_late_start`.
         spacing: "paper" evaluates every position; "log-snr" has `evaluations` timesteps evenly spaced in log σ_t,
-            from that of the first position down to `END_TIMESTEP`, and evaluates the first of them, at least one,
+            from that of the first position down to `END_NOISE`, and evaluates the first of them, at least one,
             in proportion to the positions that `steps` leaves.
         evaluations: how many "log-snr" has at `steps` 100; None for the default. There are never more than
             positions, and timesteps that coincide after rounding are evaluated once.
@@ -63,6 +64,7 @@ def plan_trajectory(
     Raises:
         SamplingError: if a setting is out of its range, or `evaluations` is given for the paper's spacing.
     """
+    late_start = usual_late_start(schedule) if late_start is None else late_start
     _check(schedule, steps=steps, late_start=late_start, spacing=spacing, evaluations=evaluations)
     if steps <= late_start:
         return (Evaluation(1, _timestep(schedule, 1)),)
@@ -78,16 +80,17 @@ def plan_trajectory(
     return tuple(all_of_them[: max(1, _ceil_div((steps - late_start) * count, left))])
 
 
-def log_snr_timesteps(schedule: NoiseSchedule, *, start: int, end: int = END_TIMESTEP, count: int) -> tuple[int, ...]:
+def log_snr_timesteps(schedule: NoiseSchedule, *, start: int, end: int | None = None, count: int) -> tuple[int, ...]:
     """List timesteps from `start` down to `end`, as even in log σ_t as rounding lets.
 
     Args:
         schedule: of T timesteps.
         start: the first, 0 … T − 1.
-        end: the last, 0 … T − 1, where it is earlier than `start` and `count` is at least 2.
+        end: the last, 0 … T − 1, where it is earlier than `start` and `count` is at least 2; None for `END_NOISE`.
         count: how many, at least 1; those that coincide after rounding are listed once.
     """
     log_sigma = schedule.noise_to_signal.log()
+    end = schedule.timestep_at(END_NOISE) if end is None else end
     wanted = torch.linspace(float(log_sigma[start]), float(log_sigma[min(start, end)]), count).double()
     nearest = (log_sigma[None, :] - wanted[:, None]).abs().argmin(dim=1)
     return tuple(dict.fromkeys([start, *nearest.tolist()[1:]]))

@@ -7,21 +7,21 @@ from typing import Any
 
 from torch import Tensor
 
-from dirac_enhance.diffusion.schedule import NoiseSchedule, linear_schedule
+from dirac_enhance.diffusion.schedule import NoiseSchedule, build_schedule
 from dirac_enhance.errors import SamplingError, WeightsError
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 
 
 def restore_schedule(schedule: Mapping[str, Any]) -> NoiseSchedule:
-    """Build the linear schedule with `num_timesteps`, `beta_start` and `beta_end`.
+    """Build a schedule as `WeightsMetadata.schedule` describes it.
 
     Raises:
         WeightsError: if they do not make a schedule.
     """
     try:
-        return linear_schedule(**schedule)
-    except (TypeError, SamplingError, RuntimeError) as cause:
+        return build_schedule(schedule)
+    except SamplingError as cause:
         raise WeightsError(f"its noise schedule {dict(schedule)} cannot be; export the weights anew") from cause
 
 

@@ -18,7 +18,8 @@ class UNet(nn.Module):
 
     Args:
         config: the network's shape.
-        schedule: the diffusion it is trained for; used by preconditioned networks only.
+        schedule: the diffusion it is trained for, the linear schedule if None; its computation depends on it in
+            preconditioned networks only.
 
     The data flow, one row a level, blocks joined by skip connections::
 
@@ -30,9 +31,9 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig, schedule: NoiseSchedule | None = None) -> None:
         super().__init__()
         self.config = config
-        schedule = schedule or linear_schedule()
+        self.schedule = schedule or linear_schedule()
         self.noise_to_signal: Tensor
-        self.register_buffer("noise_to_signal", schedule.noise_to_signal.float(), persistent=False)
+        self.register_buffer("noise_to_signal", self.schedule.noise_to_signal.float(), persistent=False)
         self.std_rows: Tensor
         # On the CPU, since a logarithm on the meta device takes seconds to import.
         rows = torch.tensor(config.residual_std, device="cpu").reshape(-1, 2)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE
 from dirac_enhance.errors import TrainingError
 
 FORMAT_VERSION = 1
@@ -31,6 +32,7 @@ class Checkpoint:
         optimizer: the optimizer's state.
         recipe: data and settings, for the model card.
         history: one row a validation.
+        residual_counts: `ResidualSizes.counts` of the pairs; None where they were not measured.
     """
 
     codec_id: str
@@ -42,6 +44,12 @@ class Checkpoint:
     seconds: float
     recipe: dict[str, Any]
     history: list[dict[str, Any]]
+    residual_counts: dict[float, tuple[int, ...]] | None = None
+
+    @property
+    def schedule(self) -> str:
+        """Name of the noise schedule it is trained for; early checkpoints do not tell."""
+        return str(self.recipe["settings"].get("schedule", DEFAULT_SCHEDULE))
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, name: str = FILE_NAME) -> Path:

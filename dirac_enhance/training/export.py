@@ -11,9 +11,12 @@ from typing import Any
 import torch
 
 from dirac_enhance.atomic import write_atomically
+from dirac_enhance.diffusion.schedule import build_schedule, usual_late_start
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.diffusion.trajectory import Spacing
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.checkpoint import Checkpoint
+from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
 
 MANIFEST_VERSION = 1
@@ -23,11 +26,20 @@ HAND_WRITTEN = "<!-- below this line the card is written by hand, and kept by th
 
 @dataclass(frozen=True, slots=True)
 class SamplingDefaults:
-    """How the exported weights are sampled where the user says nothing."""
+    """How the exported weights are sampled where the user says nothing.
 
-    late_start: int = 80
+    Args:
+        late_start: positions skipped at the beginning; None for the noise schedule's usual ones.
+        spacing: of the evaluations.
+        evaluations: how many in log-SNR spacing.
+        threshold_percentile: percentage of the training residuals, at each rate factor, that thresholding leaves as
+            they are; None for no thresholding.
+    """
+
+    late_start: int | None = None
     spacing: Spacing = "log-snr"
     evaluations: int | None = 2
+    threshold_percentile: float | None = None
 
 
 def export_weights(
@@ -49,7 +61,8 @@ def export_weights(
         The weights file's path.
 
     Raises:
-        TrainingError: if the file would be over 25 MB, or the folder cannot be written to, as on a full disk.
+        TrainingError: if the file would be over 25 MB, thresholds cannot be had, or the folder cannot be written to, as
+            on a full disk.
     """
     kind = torch.float16 if half_precision else torch.float32
     tensors = {name: tensor.to(kind).contiguous() for name, tensor in checkpoint.averaged.items()}
@@ -69,15 +82,17 @@ def export_weights(
 
 
 def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMetadata:
+    schedule = SCHEDULES[checkpoint.schedule]
+    late_start, percentile = sampling.late_start, sampling.threshold_percentile
     return WeightsMetadata(
         codec_id=checkpoint.codec_id,
         network=checkpoint.network,
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
+        schedule=schedule,
         trained_timesteps=(0, 999),
-        late_start=sampling.late_start,
+        late_start=usual_late_start(build_schedule(schedule)) if late_start is None else late_start,
         spacing=sampling.spacing,
         evaluations=sampling.evaluations,
-        thresholds=None,
+        thresholds=None if percentile is None else _residual_sizes(checkpoint).thresholds(percentile),
         training={
             "summary": _summary(checkpoint),
             "iterations": checkpoint.iteration,
@@ -85,6 +100,15 @@ def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMeta
             **checkpoint.recipe,
         },
     )
+
+
+def _residual_sizes(checkpoint: Checkpoint) -> ResidualSizes:
+    if checkpoint.residual_counts is None:
+        raise TrainingError(
+            "the checkpoint is of an earlier version, which did not measure residuals; resume the training, and export "
+            "its last checkpoint, or leave out --thresholds"
+        )
+    return ResidualSizes(checkpoint.residual_counts)
 
 
 def _summary(checkpoint: Checkpoint) -> str:

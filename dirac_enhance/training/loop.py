@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dirac_enhance.diffusion.objective import LATE_START, perceptual_weight, residual_loss, sample_timesteps
+from dirac_enhance.diffusion.objective import perceptual_weight, residual_loss, sample_timesteps
 from dirac_enhance.diffusion.process import noise_from_residual, q_sample
-from dirac_enhance.diffusion.schedule import NoiseSchedule, linear_schedule
+from dirac_enhance.diffusion.schedule import build_schedule, late_start_timestep
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
@@ -25,6 +26,7 @@ from dirac_enhance.training.batches import PairBatch, PairSource, pair_batches
 from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
 from dirac_enhance.training.processes import ProcessGroup, process_group
+from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.validation import score
 from dirac_enhance.training.weighting import RatePower
@@ -57,6 +59,7 @@ class TrainingRun:
         settings: of the optimisation.
         folder: where the checkpoint goes.
         rate_power: of the codec's residuals, by which the squared error of each pair is weighed.
+        residual_sizes: of the codec, kept for thresholds; None where they are not measured.
         lpips: the perceptual term's metric; None where `settings.lpips_weight` is 0.
         validate: called with the averaged network; returns a row for the history.
         report: called with a line of progress now and then.
@@ -70,6 +73,7 @@ class TrainingRun:
     settings: TrainingSettings
     folder: Path
     rate_power: RatePower
+    residual_sizes: ResidualSizes | None = None
     lpips: LPIPS | None = None
     validate: Validate | None = None
     report: Callable[[str], None] = print
@@ -107,7 +111,7 @@ class TrainingRun:
         """Go on from the folder's checkpoint.
 
         Raises:
-            TrainingError: if there is none, or it is of another codec or network.
+            TrainingError: if there is none, or it is of another codec, network or noise schedule.
         """
         checkpoint = load_checkpoint(self.folder)
         stored = UNetConfig.from_dict(checkpoint.network)
@@ -120,6 +124,11 @@ class TrainingRun:
             raise TrainingError(
                 f"the checkpoint in {self.folder} trains {stored} for codec '{checkpoint.codec_id}'; asked for "
                 f"{self.network} and codec '{self.pairs.codec.id}'; ask for the same or pass another -o FOLDER"
+            )
+        if checkpoint.schedule != self.settings.schedule:
+            raise TrainingError(
+                f"the checkpoint in {self.folder} trains for the {checkpoint.schedule} schedule; asked for "
+                f"{self.settings.schedule}; pass --schedule {checkpoint.schedule}, or another -o FOLDER"
             )
         return _train(replace(self, network=stored), checkpoint, None)
 
@@ -136,15 +145,16 @@ def _train(run: TrainingRun, checkpoint: Checkpoint | None, initial: Mapping[str
         _restore(state, checkpoint, initial)
         if checkpoint is not None:
             state.best = run.best_so_far()
-        return _Loop(run, group, state, linear_schedule()).run()
+        return _Loop(run, group, state).run()
 
 
 class _Loop:
     """The loop of one process, its randomness and its clock."""
 
-    def __init__(self, run: TrainingRun, group: ProcessGroup, state: _State, schedule: NoiseSchedule) -> None:
-        self.training_run, self.group, self.state, self.schedule = run, group, state, schedule
-        self.settings = run.settings
+    def __init__(self, run: TrainingRun, group: ProcessGroup, state: _State) -> None:
+        self.training_run, self.group, self.state = run, group, state
+        self.settings, self.schedule = run.settings, state.network.schedule
+        self.late_start = late_start_timestep(self.schedule)
         seed = (self.settings.seed, group.rank, state.iteration)
         self.generator = torch.Generator(group.device).manual_seed(hash(seed) % 2**63)
         self.timesteps = torch.Generator().manual_seed(hash((*seed, 1)) % 2**63)
@@ -154,7 +164,7 @@ class _Loop:
         if run.compiled:
             state.network.compile()  # in place, so that parameter names stay
         self.trained = group.distribute(state.network)
-        self.alpha_bar = schedule.alpha_bar.to(group.device)
+        self.alpha_bar = self.schedule.alpha_bar.to(group.device)
         self.lpips = run.lpips.to(group.device) if run.lpips is not None else None
         self.started, self.start_iteration = time.monotonic(), state.iteration
 
@@ -218,7 +228,8 @@ class _Loop:
         exponent = RATE_EXPONENTS[self.settings.rate_weighting]
         weight = self.training_run.rate_power.weight(batch.rate_factor, exponent=exponent)
         squared = residual_loss(predicted, residual, weight=weight.to(device))
-        return squared, self._perceptual(base + predicted, original, perceptual_weight(timestep))
+        share = perceptual_weight(timestep, schedule=self.schedule)
+        return squared, self._perceptual(base + predicted, original, share)
 
     def _noise(self, residual: Tensor, base: Tensor, timestep: Tensor, rate_factor: Tensor) -> Tensor:
         """Draw r_t; for a part of the pairs from the network's own first estimate, as sampling comes to it.
@@ -230,13 +241,13 @@ class _Loop:
         alpha_bar_t = self.alpha_bar[timestep].view(-1, 1, 1, 1)
         noised = q_sample(residual, noise, alpha_bar_t=alpha_bar_t)
         drawn = torch.rand(len(timestep), generator=self.timesteps).to(timestep.device) < self.settings.own_estimates
-        own = (drawn & (timestep < LATE_START)).nonzero()[:, 0]
+        own = (drawn & (timestep < self.late_start)).nonzero()[:, 0]
         if len(own) == 0:
             return noised
-        alpha_bar_start = self.alpha_bar[LATE_START]
+        alpha_bar_start = self.alpha_bar[self.late_start]
         start = (1 - alpha_bar_start).sqrt().float() * noise[own]
         with torch.no_grad(), self._autocast():
-            first = self.state.network(start, base[own], torch.full_like(own, LATE_START), rate_factor[own])
+            first = self.state.network(start, base[own], torch.full_like(own, self.late_start), rate_factor[own])
         first = first.clamp(-1, 1)
         implied = noise_from_residual(first, start, alpha_bar_t=alpha_bar_start)
         return noised.index_copy(0, own, q_sample(first, implied, alpha_bar_t=alpha_bar_t[own]))
@@ -287,7 +298,7 @@ class _Loop:
         path = self.training_run.folder / name
         if not self.group.leads:
             return path
-        state = self.state
+        state, sizes = self.state, self.training_run.residual_sizes
         return save_checkpoint(
             self.training_run.folder,
             Checkpoint(
@@ -300,6 +311,7 @@ class _Loop:
                 seconds=state.seconds + time.monotonic() - self.started,
                 recipe=self._recipe(),
                 history=state.history,
+                residual_counts=dict(sizes.counts) if sizes is not None else None,
             ),
             name=name,
         )
@@ -315,10 +327,11 @@ class _Loop:
 
 
 def _build_state(config: UNetConfig, settings: TrainingSettings, device: torch.device) -> _State:
+    schedule = build_schedule(SCHEDULES[settings.schedule])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = UNet(config).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = UNet(config).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = UNet(config, schedule).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = UNet(config, schedule).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged.load_state_dict(network.state_dict())
     averaged.requires_grad_(requires_grad=False).eval()
     optimizer = build_optimizer(network, learning_rate=settings.learning_rate)

@@ -28,7 +28,7 @@ VALIDATION_PLACES = (0.0, 0.23, 0.47, 0.7, 0.94)
 """Where in the usual rate range validation looks; for JPEG that is quality 5, 10, 20, 39 and 80."""
 
 CALIBRATION_PAIRS = 3000
-"""Pairs from which the residual's power at each rate factor is measured."""
+"""Pairs from which the residual's power and size at each rate factor are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
 
     from dirac_enhance.device import resolve_device
     from dirac_enhance.training.loop import TrainingRun
+    from dirac_enhance.training.residual_sizes import measure_residual_sizes
     from dirac_enhance.training.weighting import measure_rate_power
 
     network = _find_network(plan.network)
@@ -126,6 +127,7 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
         plan.settings,
         plan.folder,
         rate_power=rate_power,
+        residual_sizes=measure_residual_sizes(calibration, log_spaced=gathered.log_spaced),
         lpips=_lpips("squeezenet", plan.lpips_backbone if plan.settings.lpips_weight else None, plan.lpips_heads),
         validate=gathered.validate,
         report=report,

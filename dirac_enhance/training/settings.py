@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dirac_enhance.diffusion.objective import FIRST_SHARE
+from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
 from dirac_enhance.errors import TrainingError
 
 RateWeighting = Literal["power", "root", "none"]
@@ -17,6 +18,7 @@ class TrainingSettings:
     """The optimisation's settings.
 
     Args:
+        schedule: name of the noise schedule, one of `SCHEDULES`.
         batch_size: pairs an iteration and process.
         learning_rate: of Muon and AdamW, after the warm-up and before the cool-down.
         warmup: iterations of linear rise.
@@ -40,9 +42,10 @@ class TrainingSettings:
         seed: of pairs, timesteps, noise and initialisation.
 
     Raises:
-        TrainingError: if neither limit is given, or a number is out of range.
+        TrainingError: if neither limit is given, a number is out of range, or there is no such schedule.
     """
 
+    schedule: str = DEFAULT_SCHEDULE
     batch_size: int = 16
     learning_rate: float = 5e-4
     warmup: int = 200
@@ -65,6 +68,8 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.iterations is None and self.minutes is None:
             raise TrainingError("no end given to the training; pass --minutes M or --iterations N")
+        if self.schedule not in SCHEDULES:
+            raise TrainingError(f"no noise schedule '{self.schedule}'; the schedules are {', '.join(SCHEDULES)}")
         iterations, minutes = (1 if limit is None else limit for limit in (self.iterations, self.minutes))
         counts_fit = min(self.batch_size, self.interval, self.validation_interval, iterations) >= 1
         shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1 and 0 <= self.first_share <= 0.75

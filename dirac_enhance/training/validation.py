@@ -13,7 +13,6 @@ from torch import Tensor
 from dirac_enhance.codec import BaseReconstruction, EncodingCodec
 from dirac_enhance.diffusion.noise import NoiseField
 from dirac_enhance.diffusion.sampler import sample_residual
-from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.diffusion.trajectory import plan_trajectory
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.distortion import psnr
@@ -74,7 +73,7 @@ class Validation:
 def _enhance(network: UNet, base: BaseReconstruction, *, steps: int) -> Tensor:
     """Enhance a picture whose sides are multiples of the network's stride, at seed 0."""
     device = next(network.parameters()).device
-    schedule = linear_schedule()
+    schedule = network.schedule
     sampling = sample_residual(
         TiledPredictor(network, device=device, precision=torch.bfloat16),
         base.pixels[None] * 2 - 1,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from dirac_enhance.training.batches import PairBatch
+from dirac_enhance.training.rate_groups import group_by_rate
 
-KNOTS = 20
 REFERENCE_POWER = 0.07**2
 """Power that gets weight 1: about JPEG at quality 20, so that the LPIPS term keeps its proportion there."""
 
@@ -43,27 +43,18 @@ class RatePower:
 
 
 def measure_rate_power(batch: PairBatch, *, log_spaced: bool = True) -> RatePower:
-    """Average the residual power of a batch of pairs over at most `KNOTS` groups of rate factors, equally filled.
+    """Average the residual power of a batch of pairs over groups of rate factors, equally filled.
 
     Args:
         batch: many pairs, at rate factors all over the range.
         log_spaced: whether rate factors are averaged, and later interpolated, as logarithms.
     """
-    order = batch.rate_factor.argsort()
-    power = torch.stack([*map(_residual_power, batch.original, batch.base_reconstruction)])[order]
-    groups = [group for group in torch.arange(len(order)).tensor_split(KNOTS) if len(group)]
-    powers: dict[float, list[float]] = {}
-    for group in groups:
-        rate = _mean(batch.rate_factor[order][group], log_spaced=log_spaced)
-        # Groups of one rate factor share a row, as interpolation needs strictly rising ones, in float32, too.
-        powers.setdefault(float(f"{rate:.5g}"), []).append(max(power[group].mean().item(), 1e-8))
-    return RatePower(tuple(powers), tuple(sum(each) / len(each) for each in powers.values()), log_spaced)
+    power = torch.stack([*map(_residual_power, batch.original, batch.base_reconstruction)])
+    groups = group_by_rate(batch.rate_factor, log_spaced=log_spaced)
+    powers = tuple(max(power[indices].mean().item(), 1e-8) for indices in groups.values())
+    return RatePower(tuple(groups), powers, log_spaced)
 
 
 def _residual_power(original: Tensor, base_reconstruction: Tensor) -> Tensor:
     """Mean squared residual of one uint8 pair, in [−1, 1] units; one by one, lest a batch in float32 fill memory."""
     return ((original.float() - base_reconstruction.float()) / 127.5).square().mean()
-
-
-def _mean(rates: Tensor, *, log_spaced: bool) -> float:
-    return rates.log().mean().exp().item() if log_spaced else rates.mean().item()

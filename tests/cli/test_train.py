@@ -52,6 +52,23 @@ def test_a_training_ends_with_weights_that_enhance(photographs: Path, tmp_path: 
     assert (tmp_path / "photo.enhanced.png").exists()
 
 
+def test_schedule_and_thresholds_go_into_the_weights_and_enhance(photographs: Path, tmp_path: Path) -> None:
+    trained = train(photographs, tmp_path, "--iterations", 1, "--schedule", "cosine", "--thresholds", 90)
+    assert trained.exit_code == 0, trained.output
+    metadata = WeightsFile(tmp_path / "jpeg.safetensors").metadata()
+    assert (metadata.schedule["name"], metadata.late_start) == ("cosine", 61)
+    assert metadata.thresholds is not None
+    assert 10 <= len(metadata.thresholds) <= 20
+    Image.open(photographs / "0.png").save(tmp_path / "photo.jpg", quality=10)
+    enhanced = dirac_enhance(tmp_path / "photo.jpg", "--weights", tmp_path / "jpeg.safetensors", "--no-thresholding")
+    assert enhanced.exit_code == 0, enhanced.output
+    again = dirac_enhance("export", tmp_path, "-o", tmp_path / "new", "--thresholds", 99)
+    assert again.exit_code == 0, again.output
+    wider = WeightsFile(tmp_path / "new" / "jpeg.safetensors").metadata().thresholds
+    assert wider is not None
+    assert all(wide >= narrow for (_, wide), (_, narrow) in zip(wider, metadata.thresholds, strict=True))
+
+
 def test_minutes_end_a_training_cleanly_and_resume_goes_on(photographs: Path, tmp_path: Path) -> None:
     assert train(photographs, tmp_path, "--minutes", 0.01).exit_code == 0
     reached = load_checkpoint(tmp_path).iteration

@@ -7,16 +7,18 @@ import torch
 
 from dirac_enhance.diffusion.objective import (
     CROSSING,
-    DECISIVE_TIMESTEPS,
+    DECISIVE_NOISE,
     perceptual_weight,
     residual_loss,
     sample_timesteps,
 )
-from dirac_enhance.diffusion.schedule import linear_schedule
+from dirac_enhance.diffusion.schedule import build_schedule, late_start_timestep, linear_schedule
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 
 
-def drawn(count: int, *, seed: int = 0) -> torch.Tensor:
-    return sample_timesteps(count, schedule=linear_schedule(), generator=torch.Generator().manual_seed(seed))
+def drawn(count: int, *, seed: int = 0, schedule: str = "linear") -> torch.Tensor:
+    built = build_schedule(SCHEDULES[schedule])
+    return sample_timesteps(count, schedule=built, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 17])
@@ -31,7 +33,7 @@ def test_a_sixth_is_the_first_a_quarter_uniform_and_the_rest_decisive() -> None:
     assert (first == 990).all()
     assert anywhere.max() == 999
     assert abs(anywhere.float().mean() - 499.5) < 15
-    assert decisive.max() <= DECISIVE_TIMESTEPS
+    assert decisive.max() == 250
     assert decisive.min() == 0
 
 
@@ -40,13 +42,16 @@ def test_the_share_of_the_first_timestep_can_be_chosen_and_a_quarter_stays_unifo
         1_200, schedule=linear_schedule(), generator=torch.Generator().manual_seed(0), first_share=0.5
     )
     assert (timesteps == 990).sum() >= 600
-    assert (timesteps[600:900] > DECISIVE_TIMESTEPS).any()
-    assert (timesteps[900:] <= DECISIVE_TIMESTEPS).all()
+    assert (timesteps[600:900] > 250).any()
+    assert (timesteps[900:] <= 250).all()
 
 
-def test_the_decisive_timesteps_lie_densest_where_signal_and_noise_are_equal() -> None:
-    ratios = linear_schedule().noise_to_signal[drawn(48_000)[20_000:]]
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_decisive_timesteps_lie_densest_where_signal_and_noise_are_equal(name: str) -> None:
+    schedule = build_schedule(SCHEDULES[name])
+    ratios = schedule.noise_to_signal[drawn(48_000, schedule=name)[20_000:]]
     assert abs(ratios.median() / CROSSING - 1) < 0.1
+    assert ratios.max() / DECISIVE_NOISE == pytest.approx(1, abs=0.01)
 
 
 def test_the_same_generator_draws_the_same_timesteps() -> None:
@@ -68,5 +73,15 @@ def test_a_weight_counts_for_its_own_sample_only() -> None:
 
 
 def test_the_perceptual_term_leaves_the_high_fidelity_estimates_alone() -> None:
-    weights = perceptual_weight(torch.tensor([0, 100, 145, 190, 990]))
+    weights = perceptual_weight(torch.tensor([0, 100, 145, 190, 990]), schedule=linear_schedule())
     assert weights.tolist() == [1, 1, 0.5, 0, 0]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_perceptual_term_fades_out_at_the_late_start_of_any_schedule(name: str) -> None:
+    schedule = build_schedule(SCHEDULES[name])
+    start = late_start_timestep(schedule)
+    weights = perceptual_weight(torch.tensor([0, start - 1, start, 990]), schedule=schedule)
+    assert weights[0] == 1
+    assert 0 < weights[1] < 0.05
+    assert weights[2:].tolist() == [0, 0]

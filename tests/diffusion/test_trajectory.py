@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from dirac_enhance.diffusion.schedule import linear_schedule
-from dirac_enhance.diffusion.trajectory import END_TIMESTEP, Evaluation, log_snr_timesteps, plan_trajectory
+from dirac_enhance.diffusion.schedule import build_schedule, linear_schedule
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
+from dirac_enhance.diffusion.trajectory import Evaluation, log_snr_timesteps, plan_trajectory
 from dirac_enhance.errors import SamplingError
 
 SCHEDULE = linear_schedule()
@@ -41,7 +42,7 @@ def test_steps_within_the_late_start_are_one_evaluation_of_pure_noise(steps: int
 
 def test_log_snr_spacing_is_even_in_log_sigma() -> None:
     plan = plan_trajectory(SCHEDULE, spacing="log-snr", evaluations=6)
-    assert (plan[0].timestep, plan[-1].timestep) == (190, END_TIMESTEP)
+    assert (plan[0].timestep, plan[-1].timestep) == (190, 4)
     log_sigma = SCHEDULE.noise_to_signal.log()[[evaluation.timestep for evaluation in plan]]
     spaces = -log_sigma.diff()
     assert float(spaces.max() - spaces.min()) < 0.1 * float(spaces.mean())
@@ -90,6 +91,19 @@ def test_every_log_snr_plan_falls_in_time_and_rises_in_position_to_the_end(late_
 
 def test_the_last_position_alone_is_one_evaluation() -> None:
     assert timesteps(late_start=99) == timesteps(late_start=99, spacing="log-snr") == [0]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_trajectory_begins_and_ends_at_the_same_noise_on_any_schedule(name: str) -> None:
+    schedule = build_schedule(SCHEDULES[name])
+    plan = plan_trajectory(schedule, spacing="log-snr", evaluations=4)
+    noise = schedule.noise_to_signal.log()[[evaluation.timestep for evaluation in plan]]
+    reference = SCHEDULE.noise_to_signal.log()[timesteps(spacing="log-snr", evaluations=4)]
+    # A position is ten timesteps, a timestep of the early decay up to half an octave at its beginning.
+    assert (noise - reference).abs().max() < 0.35
+    paper = plan_trajectory(schedule)
+    assert paper[0].timestep == plan[0].timestep
+    assert paper[-1].timestep == 0
 
 
 def test_positions_scale_with_the_schedule_s_length() -> None:

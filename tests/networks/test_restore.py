@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import torch
 
-from dirac_enhance.diffusion.schedule import linear_schedule
+from dirac_enhance.diffusion.schedule import build_schedule, linear_schedule
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import WeightsError
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.restore import restore_network, restore_schedule
@@ -57,7 +59,26 @@ def test_a_schedule_is_restored_from_its_three_numbers() -> None:
     assert torch.equal(restored.alpha_bar, linear_schedule().alpha_bar)
 
 
-@pytest.mark.parametrize("schedule", [{"steps": 1}, {"beta_start": 0.5, "beta_end": 0.1}, {"num_timesteps": -5}])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_named_schedule_is_restored_from_what_a_file_says(name: str) -> None:
+    description = json.loads(json.dumps(dict(SCHEDULES[name])))
+    assert torch.equal(restore_schedule(description).alpha_bar, build_schedule(SCHEDULES[name]).alpha_bar)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"steps": 1},
+        {"beta_start": 0.5, "beta_end": 0.1},
+        {"num_timesteps": -5},
+        {"name": "sigmoid"},
+        {"name": "cosine", "num_timesteps": -5},
+        {"name": "cosine", "a": 2.0},
+        {"name": "late-decay", "a": 4.0},
+        {"name": "late-decay", "a": 0.0, "b": 1.0},
+        {"name": "late-decay", "a": 9.0, "b": 1.0},
+    ],
+)
 def test_numbers_that_make_no_schedule_are_refused(schedule: dict[str, Any]) -> None:
     with pytest.raises(WeightsError, match="noise schedule"):
         restore_schedule(schedule)

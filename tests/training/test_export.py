@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.networks.catalogue import NETWORKS, parameters
 from dirac_enhance.networks.unet import UNet
@@ -57,6 +58,34 @@ def test_the_file_says_what_it_is_for(checkpoint: Checkpoint, tmp_path: Path) ->
     assert metadata.network == json.loads(json.dumps(NETWORKS["tiny"].to_dict()))
     assert metadata.training is not None
     assert metadata.training["iterations"] == 500
+
+
+def test_the_late_start_of_another_schedule_lies_at_the_same_noise(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    late_starts = {}
+    for name in SCHEDULES:
+        checkpoint.recipe["settings"]["schedule"] = name
+        metadata = WeightsFile(export_weights(checkpoint, tmp_path, sampling=DEFAULTS)).metadata()
+        assert metadata.schedule == SCHEDULES[name]
+        late_starts[name] = metadata.late_start
+    assert late_starts == {
+        "linear": 80, "cosine": 61, "early-decay": 86, "late-decay": 24, "smooth-late-decay": 35
+    }  # fmt: skip
+
+
+def test_thresholds_are_stored_where_they_are_asked_for(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    measured = replace(checkpoint, residual_counts={10.0: (50, 40, 9, 1) + (0,) * 252, 80.0: (100,) + (0,) * 255})
+    asked = replace(DEFAULTS, threshold_percentile=90)
+    metadata = WeightsFile(export_weights(measured, tmp_path, sampling=asked)).metadata()
+    assert metadata.thresholds == ((10.0, 1.5 / 127.5), (80.0, 0.5 / 127.5))
+    assert WeightsFile(export_weights(measured, tmp_path, sampling=DEFAULTS)).metadata().thresholds is None
+
+
+def test_thresholds_that_were_never_measured_are_an_error_before_anything_is_written(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="did not measure residuals; resume the training"):
+        export_weights(checkpoint, tmp_path, sampling=replace(DEFAULTS, threshold_percentile=99))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_manifest_has_its_hash_and_keeps_other_rows(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from dirac_enhance.diffusion.schedule import linear_schedule
+from dirac_enhance.diffusion.schedule import build_schedule, linear_schedule
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
@@ -158,6 +159,32 @@ def test_another_network_does_not_resume(run: TrainingRun) -> None:
     run.start()
     with pytest.raises(TrainingError, match="ask for the same"):
         replace(run, network=replace(NETWORKS["tiny"], channels=(4, 4))).resume()
+
+
+def test_another_noise_schedule_does_not_resume(run: TrainingRun) -> None:
+    cosine = replace(run, settings=replace(SETTINGS, schedule="cosine"))
+    assert load_checkpoint(cosine.start()).schedule == "cosine"
+    with pytest.raises(TrainingError, match="trains for the cosine schedule; asked for linear; pass --schedule cosine"):
+        run.resume()
+    assert load_checkpoint(cosine.resume()).iteration == 12
+
+
+def test_a_checkpoint_that_names_no_schedule_is_of_the_linear_one(run: TrainingRun) -> None:
+    checkpoint = load_checkpoint(run.start())
+    del checkpoint.recipe["settings"]["schedule"]
+    save_checkpoint(run.folder, checkpoint)
+    assert load_checkpoint(run.resume()).schedule == "linear"
+
+
+def test_validation_and_training_see_the_schedule_asked_for(run: TrainingRun) -> None:
+    seen: list[float] = []
+
+    def validate(network: UNet) -> dict[str, float]:
+        seen.append(float(network.schedule.alpha_bar[500]))
+        return {"figure": 0.0}
+
+    replace(run, validate=validate, settings=replace(SETTINGS, schedule="cosine", iterations=1)).start()
+    assert seen == [float(build_schedule(SCHEDULES["cosine"]).alpha_bar[500])]
 
 
 def test_exported_tensors_can_be_trained_on(run: TrainingRun, tmp_path: Path) -> None:
@@ -326,7 +353,7 @@ def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photog
 def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(run: TrainingRun) -> None:
     settings = replace(SETTINGS, own_estimates=1.0)
     state = loop._build_state(run.network, settings, torch.device("cpu"))
-    process = loop._Loop(replace(run, settings=settings), ProcessGroup(0, 1, torch.device("cpu")), state, SCHEDULE)
+    process = loop._Loop(replace(run, settings=settings), ProcessGroup(0, 1, torch.device("cpu")), state)
     residual, timestep = torch.full((2, 3, 8, 8), 0.3), torch.tensor([40, 400])
     noised = process._noise(residual, torch.zeros(2, 3, 8, 8), timestep, torch.full((2,), 8.0))
     signal = SCHEDULE.alpha_bar[timestep].sqrt().float()
