@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,10 +29,13 @@ class Progress:
         self._lines = lines
         self._settled = 0
         self._without_network = 0
+        self._line = threading.Lock()  # the terminal's last one: the bar's, unless something is printed
 
     def advance(self, pictures: float) -> None:
-        """Show that so many pictures, parts of them included, went through the network."""
-        if self._bar is not None:
+        """Show that so many pictures, parts of them included, went through the network; from any thread."""
+        if self._bar is None:
+            return
+        with self._line:
             self._bar.update(max(0.0, min(pictures + self._without_network, self._total) - self._bar.n))
 
     def settle(self, source: Path, *, enhanced: bool) -> None:
@@ -47,11 +51,12 @@ class Progress:
         if self._bar is None:
             yield
             return
-        self._bar.clear()
-        try:
-            yield
-        finally:
-            self._bar.refresh()
+        with self._line:
+            self._bar.clear()
+            try:
+                yield
+            finally:
+                self._bar.refresh()
 
 
 @contextmanager

@@ -118,9 +118,22 @@ class Bench:
         return {kind: sorted(stems, key=int) for kind, stems in kinds.items()}
 
 
+UseLanes = Callable[[int], None]
+"""Has the runs of a test go on so many lanes."""
+
+
+@pytest.fixture
+def lanes_of(monkeypatch: pytest.MonkeyPatch) -> UseLanes:
+    def use(lanes: int) -> None:
+        monkeypatch.setattr(torch, "get_num_threads", lambda: lanes)
+        monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+
+    return use
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     yield Bench(tmp_path)
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(("decode", "write"))]
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(("decode", "lane", "write"))]
     assert left == []
     assert not list(tmp_path.rglob("*.part"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 
 import folder
@@ -16,10 +17,10 @@ from speed import Cost
 
 @pytest.mark.parametrize(
     ("pictures", "pixels", "sizes"),
-    [(65, 160 * 120, [30, 30, 5]), (30, 160 * 120, [30]), (3, 300_000, [1, 1, 1]), (200, 256, [144, 56])],
+    [(30, 160 * 120, [13, 13, 4]), (13, 160 * 120, [13]), (3, 300_000, [1, 1, 1]), (100, 256, [64, 36])],
 )
 def test_batches_are_those_of_a_run(pictures: int, pixels: int, sizes: list[int]) -> None:
-    assert batch_sizes(pictures, padded_pixels=pixels) == sizes
+    assert batch_sizes(pictures, padded_pixels=pixels, device=torch.device("cpu")) == sizes
 
 
 def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +34,7 @@ def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pyt
     (row,) = json.loads(record.read_text())["rows"]
     assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == ("steps 1", 1, 4, 4)
     assert 0 < row["network_seconds"] < row["command_seconds"]
+    assert row["network_seconds"] == min(row["network_seconds_one_by_one"], row["network_seconds_in_lanes"])
     share = row["share_of_network_throughput"]
     assert share == pytest.approx(row["network_seconds"] / row["command_seconds"], rel=1e-4)
     assert f"{share:8.0%}" in result.output
