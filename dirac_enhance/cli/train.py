@@ -138,12 +138,13 @@ def train(
       dirac-enhance train --codec jpeg --data photos/ --pairs pairs/index.csv -o run/ --minutes 60 --keep-best gain …
       torchrun --nproc-per-node 8 -m dirac_enhance train --codec jpeg --data photos/ -o run/ --iterations 200000
     """
+    from dirac_enhance.guard import guard_codec
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
     from dirac_enhance.training.plan import build_run
 
-    codec = configure_codec(host.codec(codec_id).codec, codec_options)
+    codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     run = build_run(_plan(options), codec, report=click.echo)
     path = run.resume() if resume else run.start(initial=_tensors(from_weights))
     if run.leads:
