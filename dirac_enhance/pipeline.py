@@ -159,7 +159,18 @@ def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) 
     """
     if choice.enhancer_id is not None:
         return _read_pixels(path, host, choice)
-    content = read_source(path)
+    return decode_content(read_source(path), path, host, choice=choice)
+
+
+def decode_content(content: bytes, path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) -> Decoded:
+    """Decode the content of a file with the chosen codec; errors as of `decode_file`.
+
+    Args:
+        content: of the whole file.
+        path: whose it is, for its suffix and for messages.
+        host: the codecs to choose from.
+        choice: of one of them; its `enhancer_id` is None.
+    """
     codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
     codec = replace(codec, codec=_limit_pixels(configure_codec(codec.codec, choice.options), choice))
     return Decoded(codec, _decode(content, codec, path=path, max_pixels=choice.max_pixels))

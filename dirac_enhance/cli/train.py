@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,8 @@ import click
 from dirac_enhance.cli.options import codec_option
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dirac_enhance.host import CodecHost
+    from dirac_enhance.training.loop import TrainingRun
     from dirac_enhance.training.plan import PairSet, TrainingPlan
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -146,7 +144,7 @@ def train(
 
     codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     run = build_run(_plan(options), codec, report=click.echo)
-    path = run.resume() if resume else run.start(initial=_tensors(from_weights))
+    path = run.resume() if resume else _start(run, from_weights)
     if run.leads:
         weights = export_weights(load_checkpoint(path), path.parent, sampling=SamplingDefaults())
         click.echo(f"weights: {weights}")
@@ -191,9 +189,14 @@ def _share(text: str) -> tuple[str, float]:
         ) from None
 
 
-def _tensors(path: Path | None) -> Mapping[str, Tensor] | None:
-    if path is None:
-        return None
+def _start(run: TrainingRun, weights: Path | None) -> Path:
+    """Start a training from random weights, or from those of a file; return the checkpoint to export."""
+    if weights is None:
+        return run.start()
+    from dirac_enhance.training.lineage import Lineage, runs_of_weights
     from dirac_enhance.weights import WeightsFile
 
-    return WeightsFile(path).load().state_dict
+    loaded = WeightsFile(weights).load()
+    return run.start(
+        initial=loaded.state_dict, lineage=Lineage(loaded.sha256, runs_of_weights(loaded.metadata.training))
+    )

@@ -26,13 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from dirac_enhance.atomic import write_atomically
+from dirac_enhance.atomic import create_folder, write_atomically
 from dirac_enhance.codec import Codec, EncodingCodec
 from dirac_enhance.errors import DiracError, PluginError, TrainingError
 from dirac_enhance.training.images import draw_corner, image_files, read_pixels, smaller_side
 from dirac_enhance.training.pair_index import FILE_NAME, PairRow, open_index, read_index
 from dirac_enhance.training.pairs import check_rate_bounds, draw_rate_factor, to_tensor
-from dirac_enhance.training.plan import make_folder
 
 SETTINGS_NAME = "pairs.json"
 """What the pairs of a folder were made with, so that others are not mixed with them."""
@@ -82,15 +81,16 @@ def make_pairs(plan: PairPlan, codec: Codec, *, report: Callable[[str], None] = 
         How many were made now.
 
     Raises:
-        TrainingError: if the codec cannot encode, originals or folder cannot be used, the folder holds pairs made
+        TrainingError: if the codec cannot encode, originals cannot be used, the folder holds pairs made
             otherwise, or a pair cannot be written.
+        InvalidImageError: if the folder cannot be written to.
         PluginError: if the codec fails or breaks its contract.
         RateFactorError: if the codec cannot encode at a bound of the rate factors.
     """
     if not isinstance(codec, EncodingCodec):
         raise TrainingError(f"codec '{codec.id}' only decodes; pairs are made with its encoder")
     maker = _prepare(plan, codec)
-    make_folder(plan.folder)
+    create_folder(plan.folder)
     try:
         with open_index(plan.index) as append:
             _claim(plan, maker)

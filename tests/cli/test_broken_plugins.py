@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from click.testing import Result
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from dirac_enhance import BaseReconstruction, CodecHost, InvalidBitstreamError, RegisteredCodec
+from dirac_enhance.cli.group import build_group
 from dirac_enhance_jpeg import JpegCodec
 
 Run = Callable[..., Result]
@@ -199,13 +201,29 @@ def test_training_ends_with_one_line_that_names_the_plugin(
     assert error.startswith(f"Error: codec 'broken' from dist-broken 0.3 {fault}")
 
 
-@pytest.mark.parametrize("broken", [_FailsToEncode])
+_UNABLE = """
+from dirac_enhance_jpeg import JpegCodec
+
+class UnableCodec(JpegCodec):
+    id = "broken"
+    def encode(self, pixels, *, rate_factor):
+        raise ZeroDivisionError("no bits")
+"""
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_making_pairs_ends_with_one_line_that_names_the_plugin(
-    run: Run, photographs: Path, tmp_path: Path, jobs: str
+    host: CodecHost, photographs: Path, tmp_path: Path, jobs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ("--count", "2", "--crop-size", "32", "--jobs", jobs)
-    result = run("make-pairs", photographs, "--codec", "broken", "-o", tmp_path / "pairs", *settings)
+    (tmp_path / f"unable_{jobs}.py").write_text(_UNABLE)  # where the child processes can import it
+    monkeypatch.syspath_prepend(tmp_path)
+    codec = importlib.import_module(f"unable_{jobs}").UnableCodec()
+    broken = replace(host, codecs={"broken": replace(host.codecs["broken"], codec=codec)})
+    where = (str(photographs), "--codec", "broken", "-o", str(tmp_path / "pairs"))
+
+    arguments = ["make-pairs", *where, "--count", "2", "--crop-size", "32", "--jobs", jobs]
+    result = CliRunner().invoke(build_group(broken), arguments)
+
     assert result.exit_code == 1
     (error,) = result.stderr.splitlines()
     assert "codec 'broken' from dist-broken 0.3 failed to encode: ZeroDivisionError: no bits" in error
