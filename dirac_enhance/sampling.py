@@ -9,13 +9,29 @@ if TYPE_CHECKING:
     from dirac_enhance.diffusion.trajectory import Spacing
 
 
-class TrajectoryKeywords(TypedDict):
-    """The keywords that say where the network is evaluated, as `Enhancer.evaluations` takes them."""
+class TrajectoryKeywords(TypedDict, total=False):
+    """The settings that say where the network is evaluated, as keywords; see `SamplingSettings`."""
 
     steps: int
     late_start: int | None
     spacing: Spacing | None
     evaluations: int | None
+
+
+class SampleKeywords(TrajectoryKeywords, total=False):
+    """The settings of one sample, as keywords; `sample` says which of its seed's."""
+
+    seed: int
+    sample: int
+    eta: float
+
+
+class SamplingKeywords(TrajectoryKeywords, total=False):
+    """All settings, as keywords."""
+
+    seed: int
+    samples: int
+    eta: float
 
 
 @dataclass(frozen=True, slots=True)
