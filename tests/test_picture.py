@@ -50,7 +50,12 @@ def test_a_file_is_read_once_whatever_it_is(tmp_path: Path, monkeypatch: pytest.
         Image.radial_gradient("L").resize((24, 16)).convert("RGB").save(tmp_path / name)
     reads: list[str] = []
     read_bytes = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path.name) or read_bytes(path))
+
+    def note(path: Path) -> bytes:
+        reads.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", note)
     host = load_host()
 
     for name in ("coded.jpg", "image.png", "lossy.webp"):

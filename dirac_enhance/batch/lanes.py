@@ -90,7 +90,8 @@ class Lanes:
     """Evaluates groups in threads; a context manager that, however it is left, stops them within an evaluation.
 
     One group more than there are lanes is held, so that a lane that is done finds work. A group of more than
-    `LanePlan.shared_pixels`, which is one picture, has the device, and on a CPU all threads, to itself.
+    `LanePlan.shared_pixels`, which is one picture, has the device, and on a CPU all threads, to itself: it is enhanced
+    in the caller's thread, where Ctrl-C meets it at once. So is every group where there is one lane.
 
     Args:
         recipe: how to enhance.
@@ -102,8 +103,7 @@ class Lanes:
         self._recipe = recipe
         self._files = files
         self._progress = progress
-        self._pending: deque[tuple[Future[list[EnhancedPicture | Failed]], int]] = deque()
-        self._taken = 0
+        self._pending: deque[Future[list[EnhancedPicture | Failed]]] = deque()
         self._done = 0.0
         self._parts: dict[int, float] = {}
         self._lock = threading.Lock()
@@ -132,14 +132,13 @@ class Lanes:
             Exception: one of `recipe.of_all_files`.
         """
         plan, pool = self._open(group[0].enhancer.device)
-        room = plan.lanes + 1
-        alone = sum(picture.weight for picture in group) > plan.shared_pixels
-        wanted = room if alone else 1
-        while self._pending and self._taken + wanted > room:
+        if plan.lanes == 1 or sum(picture.weight for picture in group) > plan.shared_pixels:
+            yield from self.finish()
+            yield from self._work(group, plan.all_threads)
+            return
+        while len(self._pending) > plan.lanes:
             yield from self._take()
-        threads = plan.all_threads if alone else plan.threads
-        self._pending.append((pool.submit(self._work, group, threads), wanted))
-        self._taken += wanted
+        self._pending.append(pool.submit(self._work, group, plan.threads))
 
     def finish(self) -> Iterator[EnhancedPicture | Failed]:
         """Wait for all groups, and give what came of them.
@@ -159,15 +158,12 @@ class Lanes:
 
     def _take(self) -> Iterator[EnhancedPicture | Failed]:
         """Wait for the oldest group."""
-        future, taken = self._pending.popleft()
-        results = future.result()
-        del future  # whose results are let go of one by one
-        self._taken -= taken
-        while results:
+        results = self._pending.popleft().result()
+        while results:  # let go of one by one
             yield results.pop(0)
 
     def _work(self, group: Group, threads: int) -> list[EnhancedPicture | Failed]:
-        """Enhance a group on this thread's lane."""
+        """Enhance a group in this thread."""
         device = group[0].enhancer.device
         if device.type == "cpu":
             torch.set_num_threads(threads)  # counts for this thread, and those started later
@@ -185,7 +181,7 @@ class Lanes:
             yield
             return
         if not hasattr(self._own, "stream"):
-            self._own.stream = torch.cuda.Stream(device)
+            self._own.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         stream: torch.cuda.Stream = self._own.stream
         stream.wait_stream(torch.cuda.default_stream(device))
         with torch.cuda.stream(stream):

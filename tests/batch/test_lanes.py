@@ -44,7 +44,12 @@ def test_the_next_batches_are_submitted_before_the_first_one_s_result_is_there(
         bench.add(height, 8)
     meeting = Barrier(3)
     first = iter((True, True, True))
-    bench.predictor.before = lambda _: next(first, None) and meeting.wait(PATIENCE)
+
+    def meet(_: Tensor) -> None:
+        if next(first, False):
+            meeting.wait(PATIENCE)
+
+    bench.predictor.before = meet
 
     assert bench.run_to_end() == {"Enhanced": ["0", "1", "2", "3"]}
     assert not meeting.broken
