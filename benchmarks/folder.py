@@ -157,6 +157,7 @@ def measure(
         "lanes": plan.lanes,
         "pictures_per_second": pictures / command,
         "share_of_network_throughput": network / command,
+        "share_of_one_by_one": one_by_one / command,
         "share_after_start": network / max(command - start, 1e-9),
     }
 
@@ -170,7 +171,9 @@ def main(pictures: int, *, size: tuple[int, int], device: Literal["auto", "cpu",
     """Measure what a folder of thumbnails costs beside the network; print a table and write a JSON record."""
     enhancer = load_enhancer("jpeg", device=device)
     rows = []
-    click.echo(f"{'':12}{'command':>11}{'network':>11}{'pictures/s':>12}{'share':>8}{'after start':>13}")
+    click.echo(
+        f"{'':12}{'command':>11}{'network':>11}{'pictures/s':>12}{'share':>8}{'after start':>13}{'of one by one':>15}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         albums = (make_album(Path(folder) / "album", pictures, size), make_album(Path(folder) / "one", 1, size))
         for case in CASES:
@@ -180,6 +183,7 @@ def main(pictures: int, *, size: tuple[int, int], device: Literal["auto", "cpu",
                 f"{row['case']:12}{row['command_seconds']:9.2f} s{row['network_seconds']:9.2f} s"
                 f"{row['pictures_per_second']:12.1f}"
                 f"{row['share_of_network_throughput']:8.0%}{row['share_after_start']:13.0%}"
+                f"{row['share_of_one_by_one']:15.0%}"
             )
     header = {
         "device": str(enhancer.device),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from dirac_enhance.cli.imports import quick_imports
 from dirac_enhance.cli.inputs import Request, input_options, plan_request
 from dirac_enhance.cli.options import result_options, source_options
 from dirac_enhance.cli.tally import Tally, Verbosity
@@ -59,6 +60,8 @@ def decode(
     tally = Tally(plan, verbosity or "normal", verb="decoded")
     tally.begin(inputs)
     if plan.jobs:
+        with quick_imports():
+            import torch  # noqa: F401 - every codec needs it
         from dirac_enhance.batch.decode_only import decode_batch
         from dirac_enhance.image import OutputSettings
         from dirac_enhance.pipeline import CodecChoice

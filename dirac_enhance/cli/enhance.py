@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dirac_enhance.batch.inputs import RESULT_ENDING
+from dirac_enhance.cli.imports import quick_imports
 from dirac_enhance.cli.inputs import Request, input_options, plan_request
 from dirac_enhance.cli.options import network_options, result_options, sampling_options, source_options
 from dirac_enhance.cli.tally import Tally, Verbosity
@@ -80,8 +81,9 @@ def enhance(
     tally = Tally(plan, verbosity or "normal")
     tally.begin(inputs)
     if plan.jobs:
+        with quick_imports():
+            from dirac_enhance.batch.runner import run_batch
         from dirac_enhance.batch.recipe import OF_ALL_FILES, Recipe
-        from dirac_enhance.batch.runner import run_batch
         from dirac_enhance.image import OutputSettings
         from dirac_enhance.pipeline import CodecChoice
         from dirac_enhance.sampling import SamplingSettings
