@@ -15,7 +15,7 @@ import click
 from dirac_enhance import load_enhancer
 from dirac_enhance.batch.decoding import SMALLEST_WEIGHT
 from dirac_enhance.batch.grouping import Grouping
-from dirac_enhance.batch.lanes import batch_pixels, plan_lanes
+from dirac_enhance.batch.lanes import batch_pixels, counted_pixels, plan_lanes
 from dirac_enhance.batch.runner import GROUPED_PIXELS
 from record import RESULTS, write_record
 from speed import program, run_process, write_jpeg
@@ -29,10 +29,11 @@ CASES = (("steps 1", 1), ("steps 100", 100))
 """Name and `--steps` of each row; everything else is at its default."""
 
 
-def batch_sizes(pictures: int, *, padded_pixels: int, device: torch.device) -> list[int]:
+def batch_sizes(pictures: int, *, padded_pixels: int, device: torch.device, threads: int) -> list[int]:
     """The batches in which a folder's pictures, all of one size, go through the network."""
     grouping: Grouping[int] = Grouping(waiting=GROUPED_PIXELS)
-    weight, batch = max(SMALLEST_WEIGHT, padded_pixels), batch_pixels(device)
+    weight = counted_pixels(max(SMALLEST_WEIGHT, padded_pixels), device, files=pictures, threads=threads)
+    batch = batch_pixels(device)
     groups = [
         group for number in range(pictures) for group in grouping.add(number, key=None, pixels=weight, batch=batch)
     ]
@@ -133,10 +134,11 @@ def measure(
     pictures = len(list(albums[0].iterdir()))
     options = ["--steps", str(steps), "--device", enhancer.device.type]
     width, height = (-(-side // enhancer.stride) * enhancer.stride for side in size)
-    sizes = batch_sizes(pictures, padded_pixels=height * width, device=enhancer.device)
+    threads = torch.get_num_threads()
+    sizes = batch_sizes(pictures, padded_pixels=height * width, device=enhancer.device, threads=threads)
     evaluations = enhancer.evaluations(steps=steps)
     command, start = (time_command(album, options) for album in albums)
-    batches, threads = Batches(tuple(sizes), height, width, evaluations), torch.get_num_threads()
+    batches = Batches(tuple(sizes), height, width, evaluations)
     one_by_one = time_network(enhancer, batches, threads=threads)
     plan = plan_lanes(enhancer.device, files=pictures, threads=threads)
     in_lanes = time_network(enhancer, batches, lanes=plan.lanes, threads=plan.threads)

@@ -82,6 +82,21 @@ def plan_lanes(device: torch.device, *, files: int, threads: int) -> LanePlan:
     return LanePlan(lanes, max(1, threads // lanes), threads, CUDA_SHARED_PIXELS if on_cuda else BATCH_PIXELS)
 
 
+def counted_pixels(pixels: int, device: torch.device, *, files: int, threads: int) -> int:
+    """Pixels that a picture counts for in a batch: as many as it has, or more, so that no lane goes without a batch.
+
+    Args:
+        pixels: that it has.
+        device: of the network.
+        files: in the run.
+        threads: that PyTorch may use on the CPU.
+    """
+    if device.type != "cpu":
+        return pixels
+    lanes = plan_lanes(device, files=files, threads=threads).lanes
+    return max(pixels, CPU_BATCH_PIXELS // -(-files // lanes))
+
+
 class _Stopped(Exception):  # noqa: N818 - no error: the run was closed
     """Nobody waits for this group any more."""
 

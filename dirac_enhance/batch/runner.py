@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 
+import torch
+
 from dirac_enhance.batch.decoding import DecodedPicture, decode_ahead
 from dirac_enhance.batch.grouping import Grouping
-from dirac_enhance.batch.lanes import Lanes, Progress, batch_pixels
+from dirac_enhance.batch.lanes import Lanes, Progress, batch_pixels, counted_pixels
 from dirac_enhance.batch.plan import Plan
 from dirac_enhance.batch.recipe import Failed, Outcome, Recipe, Skipped, raise_if_of_all
 from dirac_enhance.batch.writing import EnhancedPicture, Writing
@@ -27,8 +29,8 @@ def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progres
     """Do the jobs of a plan, and tell what became of each, about in their order.
 
     Codecs and `load_enhancer_of` are called from one thread of their own, the network from several. Pictures of up to
-    half of `batch_pixels` go through the network with others of their padded size; which ones depends on the order of
-    the files alone. Decoded pixels in memory are bounded by the limits `QUEUED_PIXELS`, `GROUPED_PIXELS` and
+    half of `batch_pixels` go through the network with others of their padded size; which ones depends on the
+    files and their order alone. Decoded pixels in memory are bounded by the limits `QUEUED_PIXELS`, `GROUPED_PIXELS` and
     `WRITTEN_PIXELS`, a batch for each lane and one more, and one picture more at each stage, however many files there
     are.
 
@@ -43,7 +45,7 @@ def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progres
         Writing(plan, recipe) as writing,
         Lanes(recipe, files=len(plan.jobs), progress=progress) as lanes,
     ):
-        for group in _groups(decoded):
+        for group in _groups(decoded, files=len(plan.jobs)):
             if isinstance(group, list):
                 yield from _write(lanes.submit(group), writing)
             else:
@@ -53,13 +55,16 @@ def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progres
         yield from writing.finish()
 
 
-def _groups(decoded: Iterator[DecodedPicture | Skipped | Failed]) -> Iterator[list[DecodedPicture] | Skipped | Failed]:
+def _groups(
+    decoded: Iterator[DecodedPicture | Skipped | Failed], *, files: int
+) -> Iterator[list[DecodedPicture] | Skipped | Failed]:
     """Put pictures that can go through the network together into lists."""
     grouping: Grouping[DecodedPicture] = Grouping(waiting=GROUPED_PIXELS)
     for item in decoded:
         if isinstance(item, DecodedPicture):
-            key = (id(item.enhancer), item.padded_size)
-            yield from grouping.add(item, key=key, pixels=item.weight, batch=batch_pixels(item.enhancer.device))
+            device, key = item.enhancer.device, (id(item.enhancer), item.padded_size)
+            pixels = counted_pixels(item.weight, device, files=files, threads=torch.get_num_threads())
+            yield from grouping.add(item, key=key, pixels=pixels, batch=batch_pixels(device))
         else:
             yield item
         del item

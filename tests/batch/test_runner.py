@@ -20,7 +20,8 @@ PATIENCE = 10.0
 """Seconds until a test gives up waiting for another thread."""
 
 
-def test_small_pictures_of_equal_padded_size_share_evaluations(bench: Bench) -> None:
+def test_small_pictures_of_equal_padded_size_share_evaluations(bench: Bench, lanes_of: UseLanes) -> None:
+    lanes_of(1)
     for height, width in ((30, 40), (40, 30), (32, 40), (31, 33), (40, 30)):
         bench.add(height, width)
 
@@ -29,7 +30,10 @@ def test_small_pictures_of_equal_padded_size_share_evaluations(bench: Bench) -> 
     assert len(list((bench.folder / "results").iterdir())) == 5
 
 
-def test_groups_depend_on_the_order_of_the_files_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_depend_on_the_order_of_the_files_alone(
+    bench: Bench, lanes_of: UseLanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes_of(1)
     monkeypatch.setattr(lanes, "CPU_BATCH_PIXELS", 3 * decoding.SMALLEST_WEIGHT)
     for _ in range(8):
         bench.add(8, 8)
@@ -118,3 +122,12 @@ def test_pixels_in_memory_are_bounded_however_many_files_there_are(
     assert max(alive) <= (3 + 1) + 1 + (2 + 1) + (2 + 1) * 4 + 4
     gc.collect()
     assert len(bench.codec.decoded) == 0
+
+
+def test_no_lane_goes_without_a_batch(bench: Bench, lanes_of: UseLanes) -> None:
+    lanes_of(3)
+    for _ in range(8):
+        bench.add(8, 8)
+
+    assert bench.run_to_end() == {"Enhanced": [str(number) for number in range(8)]}
+    assert sorted(batch[0] for batch in bench.predictor.batches) == [2, 2, 3, 3, 3, 3]
