@@ -141,13 +141,14 @@ class Enhancer:
             total = [sum_.add_(pixels) for sum_, pixels in zip(total, pictures, strict=True)] if total else pictures
         return [sum_.div_(sampling.samples) for sum_ in total]
 
-    def trajectory(self, base: BaseReconstruction, **settings: Unpack[SampleKeywords]) -> Iterator[TrajectoryPoint]:
+    def trajectory(
+        self, base: BaseReconstruction, *, sample: int = 0, **settings: Unpack[SampleKeywords]
+    ) -> Iterator[TrajectoryPoint]:
         """Yield the picture after each network evaluation; stop reading when satisfied.
 
         The last one equals `enhance` with the same settings. Settings and errors are those of `enhance`, but for
         `sample`, which says which of the seed's independent samples to draw; they are checked before the first point.
         """
-        sample = settings.pop("sample", 0)
         sampling = SamplingSettings(**settings)
         walk = self._walk([base], self._plan(sampling), NoiseField(sampling.seed, sample), sampling.eta)
         return (

@@ -19,19 +19,16 @@ class TrajectoryKeywords(TypedDict, total=False):
 
 
 class SampleKeywords(TrajectoryKeywords, total=False):
-    """The settings of one sample, as keywords; `sample` says which of its seed's."""
+    """The settings of one sample, as keywords."""
 
     seed: int
-    sample: int
     eta: float
 
 
-class SamplingKeywords(TrajectoryKeywords, total=False):
+class SamplingKeywords(SampleKeywords, total=False):
     """All settings, as keywords."""
 
-    seed: int
     samples: int
-    eta: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ def run_batch(plan: Plan, recipe: Recipe, *, progress: Progress = ignore_progres
     """Do the jobs of a plan, and tell what became of each, about in their order.
 
     Codecs and `load_enhancer_of` are called from one thread of their own, the network from several. Pictures of up to
-    half of `batch_pixels` go through the network with others of their padded size; which ones depends on the
-    files and their order alone. Decoded pixels in memory are bounded by the limits `QUEUED_PIXELS`, `GROUPED_PIXELS` and
+    half of `batch_pixels` go through the network with others of their padded size; which ones depends on the files and
+    their order alone. Decoded pixels in memory are bounded by the limits `QUEUED_PIXELS`, `GROUPED_PIXELS` and
     `WRITTEN_PIXELS`, a batch for each lane and one more, and one picture more at each stage, however many files there
     are.
 

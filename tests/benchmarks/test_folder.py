@@ -39,12 +39,8 @@ def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pyt
 
     assert result.exit_code == 0, result.output
     (row,) = json.loads(record.read_text())["rows"]
-    assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == (
-        "steps 1",
-        1,
-        4,
-        batch_sizes(4, padded_pixels=4096, device=torch.device("cpu"), threads=torch.get_num_threads())[0],
-    )
+    sizes = batch_sizes(4, padded_pixels=4096, device=torch.device("cpu"), threads=torch.get_num_threads())
+    assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == ("steps 1", 1, 4, sizes[0])
     assert 0 < row["network_seconds"] < row["command_seconds"]
     assert row["network_seconds"] == min(row["network_seconds_one_by_one"], row["network_seconds_in_lanes"])
     share = row["share_of_network_throughput"]
