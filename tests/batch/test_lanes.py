@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dirac_enhance.batch import lanes
@@ -92,6 +93,40 @@ def test_results_are_the_same_on_any_number_of_lanes(bench: Bench, lanes_of: Use
     lanes_of(4)
     assert len(bench.run_to_end()["Enhanced"]) == 4
     assert {path.name: path.read_bytes() for path in (bench.folder / "results").iterdir()} == alone
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.cuda,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+            ],
+        ),
+    ],
+)
+def test_every_group_gets_its_own_result_however_many_are_in_flight(
+    bench: Bench, lanes_of: UseLanes, device: str
+) -> None:
+    def residual_of(base: Tensor) -> Tensor:
+        residual = base
+        for _ in range(50):  # long enough to be overtaken by another stream
+            residual = torch.nn.functional.avg_pool2d(residual, 3, 1, 1)
+        return residual.mean(dim=(1, 2, 3), keepdim=True).expand_as(base) + base.shape[2] / 512
+
+    lanes_of(3)
+    bench.device, bench.predictor.residual_of = device, residual_of
+    for number in range(12):
+        bench.add(8 + 8 * number, 64)
+
+    assert len(bench.run_to_end()["Enhanced"]) == 12
+    for job in bench.jobs:
+        with Image.open(job.target) as picture:
+            expected = 255 * (0.5 + picture.height / 1024)  # a grey of 0.5 and half a residual
+            assert abs(picture.getpixel((0, 0))[0] - expected) <= 1  # type: ignore[index] # of three channels
 
 
 def test_a_run_leaves_the_number_of_threads_as_it_was(bench: Bench) -> None:
