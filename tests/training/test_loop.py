@@ -80,20 +80,16 @@ def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) 
 
 
 @pytest.mark.skipif(not has_cpp_compiler(), reason="torch.compile needs a C++ compiler for the CPU")
-def test_a_compiled_training_can_go_on_uncompiled(
-    run: TrainingRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+def test_a_compiled_training_can_go_on_uncompiled(run: TrainingRun, tmp_path: Path) -> None:
+    """Slow where PyTorch's own cache of compiled networks has none of this one."""
     network = UNetConfig((8,), blocks_per_level=1, middle_blocks=1, patch=4, skips="add", normalisation="none")
     once = replace(SETTINGS, iterations=1, batch_size=1, own_estimates=0)
     compiled = replace(run, network=network, settings=once, folder=tmp_path / "run", compiled=True)
     compiled.folder.mkdir()
     counters = pytest.importorskip("torch._dynamo.utils", reason="this PyTorch cannot compile").counters["stats"]
     graphs = counters["unique_graphs"]
-    inductor = pytest.importorskip("torch._inductor.config", reason="this PyTorch cannot compile")
 
-    with inductor.patch({"cpp.simdlen": 1}):  # without vector types, C++ compiles in a fraction of the time
-        first = load_checkpoint(compiled.start())
+    first = load_checkpoint(compiled.start())
 
     assert counters["unique_graphs"] > graphs
     assert first.weights.keys() == first.averaged.keys() == UNet(network).state_dict().keys()  # without _orig_mod
