@@ -70,12 +70,16 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def create_folder(folder: Path) -> None:
-    """Create a folder and those above it, where they are missing.
+    """Create a folder to write to, and those above it, where they are missing.
 
     Raises:
-        InvalidImageError: if that cannot be.
+        InvalidImageError: if that cannot be, or one that is there is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as cause:
-        raise InvalidImageError(f"cannot create the folder '{folder}': {cause.strerror or cause}") from cause
+        raise InvalidImageError(
+            f"cannot create the folder '{folder}': {cause.strerror or cause}; pass another -o FOLDER"
+        ) from cause
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidImageError(f"cannot write to the folder '{folder}': it is not writable; pass another -o FOLDER")

@@ -237,18 +237,20 @@ class BaseReconstruction:
         Raises:
             InvalidImageError: if they are of another shape or type, or a value is outside the range.
         """
+        import numpy as np
         import torch
 
         shape = tuple(pixels.shape)
         if len(shape) != 3 or not 1 <= shape[0] <= 4 or 0 in shape:
             raise InvalidImageError(f"pixels of shape {shape}; expected (channels, height, width) with 1 to 4 channels")
         if pixels.dtype == torch.uint8:
-            planes = pixels.to(torch.float32).div_(255)
+            planes = torch.from_numpy(pixels.cpu().numpy() / np.float32(255))  # on this thread alone, unlike torch's
         elif pixels.is_floating_point():
             planes = pixels.detach().to(torch.float32)
         else:
             raise InvalidImageError(f"pixels of type {pixels.dtype}; expected uint8, or floating point in [0, 1]")
-        lowest, highest = (float(bound) for bound in planes.aminmax())
+        samples = planes.cpu().numpy()
+        lowest, highest = float(samples.min()), float(samples.max())
         if not (lowest >= 0 and highest <= 1):  # false for NaN, too
             raise InvalidImageError(f"pixels from {lowest:g} to {highest:g}; expected floating point in [0, 1]")
         grayscale, has_alpha = shape[0] < 3, shape[0] in (2, 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
@@ -26,9 +25,9 @@ def profile_name(profile: bytes) -> str | None:
     return " ".join(description.split()) or None
 
 
-def read_profile(path: Path) -> bytes | None:
+def read_profile(content: bytes) -> bytes | None:
     """Return the ICC profile of an image file that is known to be readable, None if it has none."""
-    with Image.open(path) as picture:
+    with Image.open(BytesIO(content)) as picture:
         return picture.info.get("icc_profile") or None
 
 

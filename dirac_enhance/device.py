@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -50,3 +52,14 @@ def _has_bfloat16(device: torch.device) -> bool:
     # An older PyTorch cannot say: then float32, which is never slow by emulation.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@contextmanager
+def reproducible_convolutions() -> Iterator[None]:
+    """Have CUDA's convolutions give the same bits every time, without TensorFloat-32.
+
+    That is a setting of the process. Threads that enter it at different times need one around all of them, or the
+    first to leave takes it from the others.
+    """
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield

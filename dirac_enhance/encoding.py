@@ -6,19 +6,21 @@ file ──read_picture──► upright pixels ──to_srgb──► sRGB ─�
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dirac_enhance.atomic import check_target, write_atomically
 from dirac_enhance.codec import EncodingCodec
-from dirac_enhance.errors import CodecOptionError, DiracError, InvalidImageError, PluginError
+from dirac_enhance.errors import CodecOptionError, InvalidImageError, PluginError
+from dirac_enhance.guard import guard_codec
 from dirac_enhance.picture import read_picture
 from dirac_enhance.pipeline import CodecChoice, configure_codec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance.host import CodecHost, RegisteredCodec
+    from dirac_enhance.host import CodecHost
     from dirac_enhance.rate_search import Encoding
 
 Coding = Callable[[EncodingCodec, "Tensor"], "Encoding"]
@@ -44,11 +46,12 @@ def encode_file(
     from dirac_enhance.colour_profile import to_srgb
 
     registered = host.codec(choice.codec_id)
-    codec = _check_encoder(configure_codec(registered.codec, choice.options), host)
+    configured = replace(registered, codec=configure_codec(registered.codec, choice.options))
+    codec = _check_encoder(guard_codec(configured), host)
     _check_suffix(target, codec)
     check_target(target, overwrite=overwrite)
     picture = read_picture(source, host)
-    encoding = _encode(coding, codec, to_srgb(picture.pixels, picture.icc_profile), registered, source=source)
+    encoding = _encode(coding, codec, to_srgb(picture.pixels, picture.icc_profile), source=source)
     try:
         write_atomically(target, encoding.content, overwrite=overwrite)
     except OSError as cause:
@@ -84,17 +87,10 @@ def _check_suffix(target: Path, codec: EncodingCodec) -> None:
         )
 
 
-def _encode(
-    coding: Coding, codec: EncodingCodec, pixels: Tensor, registered: RegisteredCodec, *, source: Path
-) -> Encoding:
+def _encode(coding: Coding, codec: EncodingCodec, pixels: Tensor, *, source: Path) -> Encoding:
     try:
         return coding(codec, pixels)
-    except DiracError:
-        raise
+    except PluginError as error:
+        raise PluginError(f"'{source}': {error}") from error.__cause__ or error
     except MemoryError as cause:
         raise InvalidImageError(f"'{source}': not enough memory to encode it") from cause
-    except Exception as cause:
-        raise PluginError(
-            f"'{source}': codec '{codec.id}' from {registered.distribution} {registered.version} failed to encode:"
-            f" {type(cause).__name__}: {cause}; tell the plugin's authors"
-        ) from cause

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +20,18 @@ from dirac_enhance.diffusion.predictor import Predictor
 from dirac_enhance.diffusion.sampler import sample_residual
 from dirac_enhance.diffusion.schedule import NoiseSchedule
 from dirac_enhance.diffusion.threshold import limit_residual
-from dirac_enhance.diffusion.trajectory import Evaluation, Spacing, plan_trajectory
+from dirac_enhance.diffusion.trajectory import Evaluation, plan_trajectory
 from dirac_enhance.errors import InvalidImageError, SamplingError, WeightsError, WeightsMismatchWarning
 from dirac_enhance.networks.restore import restore_network, restore_schedule
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.tiling import TiledPredictor
 from dirac_enhance.transparency import fill_transparent, restore_transparent
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, find_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dirac_enhance.sampling import SampleKeywords, SamplingKeywords, TrajectoryKeywords
 
 Progress = Callable[[int, int], None]
 """Called with the number of network evaluations done and their total."""
@@ -74,33 +80,18 @@ class Enhancer:
         self,
         base: BaseReconstruction,
         *,
-        steps: int = 100,
-        late_start: int | None = None,
-        spacing: Spacing | None = None,
-        evaluations: int | None = None,
-        seed: int = 0,
-        samples: int = 1,
-        eta: float = 0.0,
-        thresholding: bool = True,
         progress: Progress = _ignore_progress,
+        **settings: Unpack[SamplingKeywords],
     ) -> Tensor:
         """Enhance a picture: x̃ + r̂_0 of the last evaluation (DIRAC section 3.2); `enhance_batch` takes several.
 
-        The same base reconstruction, settings, device, precision and tile give the same bytes. `steps`, `late_start`,
-        `spacing` and `evaluations` are those of `plan_trajectory`; None is the weights' own default.
+        The same base reconstruction, settings, device, precision and tile give the same bytes.
 
         Args:
             base: what the codec decoded.
-            steps: where on the trajectory to stop: 1 highest fidelity, 100 highest realism.
-            late_start: positions skipped at the beginning.
-            spacing: of the evaluations; "log-snr" if only `evaluations` is given.
-            evaluations: how many there are in log-SNR spacing.
-            seed: of the noise.
-            samples: how many independent samples to average; sample k is the same whatever their number.
-            eta: 0 for DDIM, 1 for ancestral sampling.
-            thresholding: keep residuals in the range they have at the picture's rate factor, where the weights say it
-                and the rate factor is known (DIRAC section 3.3).
             progress: called after each network evaluation.
+            settings: `steps`, `late_start`, `spacing`, `evaluations`, `seed`, `samples`, `eta` and `thresholding` of
+                `SamplingSettings`, which explains them and has their defaults.
 
         Returns:
             (3, H, W) float32 in [0, 1], the size of `base`.
@@ -109,8 +100,7 @@ class Enhancer:
             SamplingError: if a setting is out of its range, or leads to timesteps the network was not trained for.
             DeviceError: if the device has too little memory for the smallest tile.
         """
-        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, samples, eta, thresholding)
-        return self.enhance_batch([base], sampling, progress=progress)[0]
+        return self.enhance_batch([base], SamplingSettings(**settings), progress=progress)[0]
 
     def enhance_batch(
         self,
@@ -125,7 +115,7 @@ class Enhancer:
 
         Args:
             bases: at least one; up to `BATCH_PIXELS` in all are quickest.
-            sampling: as the keywords of `enhance`.
+            sampling: how to sample.
             progress: called after each network evaluation of the whole batch.
 
         Returns:
@@ -152,44 +142,27 @@ class Enhancer:
         return [sum_.div_(sampling.samples) for sum_ in total]
 
     def trajectory(
-        self,
-        base: BaseReconstruction,
-        *,
-        steps: int = 100,
-        late_start: int | None = None,
-        spacing: Spacing | None = None,
-        evaluations: int | None = None,
-        seed: int = 0,
-        sample: int = 0,
-        eta: float = 0.0,
-        thresholding: bool = True,
+        self, base: BaseReconstruction, *, sample: int = 0, **settings: Unpack[SampleKeywords]
     ) -> Iterator[TrajectoryPoint]:
         """Yield the picture after each network evaluation; stop reading when satisfied.
 
         The last one equals `enhance` with the same settings. Settings and errors are those of `enhance`, but for
         `sample`, which says which of the seed's independent samples to draw; they are checked before the first point.
         """
-        sampling = SamplingSettings(steps, late_start, spacing, evaluations, seed, 1, eta, thresholding)
+        sampling = SamplingSettings(**settings)
         walk = self._walk([base], self._plan(sampling), sampling, sample=sample)
         return (
             TrajectoryPoint(evaluation.position, evaluation.timestep, _add_residuals([base], residual)[0])
             for evaluation, residual in walk
         )
 
-    def evaluations(
-        self,
-        *,
-        steps: int = 100,
-        late_start: int | None = None,
-        spacing: Spacing | None = None,
-        evaluations: int | None = None,
-    ) -> int:
-        """Return how many network evaluations a sample costs with these settings.
+    def evaluations(self, **settings: Unpack[TrajectoryKeywords]) -> int:
+        """Return how many network evaluations a sample costs with these settings of `enhance`.
 
         Raises:
             SamplingError: as `enhance` does.
         """
-        return len(self._plan(SamplingSettings(steps, late_start, spacing, evaluations)))
+        return len(self._plan(SamplingSettings(**settings)))
 
     def padded_size(self, base: BaseReconstruction) -> tuple[int, int]:
         """Return height and width, in multiples of the stride, at which the network sees a picture."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dirac_enhance.atomic import check_target, write_atomically
-from dirac_enhance.errors import InvalidImageError
+from dirac_enhance.errors import InvalidBitstreamError, InvalidImageError
 from dirac_enhance.image_formats import ImageFormat, find_format, fit_metadata
 from dirac_enhance.sixteen_bit import ENCODERS
 from dirac_enhance.streams import STANDARD_STREAM, check_standard_output, write_standard_output
@@ -22,7 +22,7 @@ from dirac_enhance.subject import about
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance.codec import ImageMetadata
+    from dirac_enhance.codec import BaseReconstruction, ImageMetadata
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's mode by number of channels."""
@@ -182,22 +182,48 @@ def read_rgb(path: Path) -> Tensor:
     """Read an original picture, as training and benchmarks need it.
 
     Returns:
-        (3, H, W) float32 in [0, 1], the EXIF orientation applied, alpha dropped, grayscale repeated.
+        (3, H, W) float32 in [0, 1], in the depth of the file, the EXIF orientation applied, alpha dropped, grayscale
+        repeated.
 
     Raises:
-        InvalidImageError: if the file is missing, damaged, no image, or has more than 8 bits per sample.
+        InvalidImageError: if the file is missing, damaged, no image, or has samples that are not read.
     """
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise InvalidImageError(f"cannot read the image '{path}': {cause.strerror or cause}") from cause
+    return decode_rgb(content, name=f"'{path}'")
+
+
+def decode_rgb(content: bytes, *, name: str) -> Tensor:
+    """Decode the content of an image file that is called `name` in messages; see `read_rgb`."""
     import torch
 
+    base = read_if_decoded(content)
+    if base is not None:
+        samples = _make_upright(base.pixels.permute(1, 2, 0).numpy(), base.metadata.orientation)
+        return torch.from_numpy(samples).permute(2, 0, 1).contiguous()
     try:
-        with Image.open(path) as picture:
+        with Image.open(io.BytesIO(content)) as picture:
             if picture.mode.startswith(("I", "F")):
-                raise InvalidImageError(f"'{path}' has more than 8 bits per sample; convert it to 8 bits first")
+                raise InvalidImageError(f"{name} has samples of kind '{picture.mode}'; save it as PNG of 8 or 16 bits")
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except UnidentifiedImageError as cause:
-        raise InvalidImageError(f"'{path}' is not an image that Pillow can read") from cause
+        raise InvalidImageError(f"{name} is not an image that Pillow can read") from cause
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
-        raise InvalidImageError(f"cannot read the image '{path}': {reason}") from cause
-    samples = torch.from_numpy(np.array(upright))
-    return samples.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+        raise InvalidImageError(f"cannot read the image {name}: {reason}") from cause
+    planes = torch.from_numpy(np.array(upright)).permute(2, 0, 1)
+    return planes.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+
+def read_if_decoded(content: bytes) -> BaseReconstruction | None:
+    """Read a lossless file in full depth; None if it is none, damaged, or of a kind that only Pillow knows."""
+    from dirac_enhance.decoded_pixels import begins_as_decoded, read_decoded_pixels
+
+    if not begins_as_decoded(content):
+        return None
+    try:
+        return read_decoded_pixels(content)
+    except InvalidBitstreamError:
+        return None

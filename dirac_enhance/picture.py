@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dirac_enhance.errors import InvalidBitstreamError, UnknownCodecError
-from dirac_enhance.pipeline import decode_file
-from dirac_enhance.streams import read_source
+from dirac_enhance.errors import UnknownCodecError
+from dirac_enhance.image import decode_rgb, read_if_decoded
+from dirac_enhance.pipeline import decode_content
+from dirac_enhance.streams import name_source, read_source
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,27 +58,13 @@ def read_picture(path: Path, host: CodecHost) -> Picture:
         InvalidBitstreamError: if its codec cannot decode it.
         PluginError: if the codec breaks its contract.
     """
+    content = read_source(path)
     try:
-        base: BaseReconstruction | None = decode_file(path, host).base
+        base: BaseReconstruction | None = decode_content(content, path, host).base
     except UnknownCodecError:
-        base = _read_lossless(path)
+        base = read_if_decoded(content)
     if base is None:
-        return _read_image(path)
+        from dirac_enhance.colour_profile import read_profile
+
+        return Picture(decode_rgb(content, name=name_source(path)), read_profile(content))
     return Picture(upright(base.pixels, base.metadata.orientation), base.metadata.icc_profile)
-
-
-def _read_lossless(path: Path) -> BaseReconstruction | None:
-    """Read a lossless file in full depth; None if it is none, or damaged."""
-    from dirac_enhance.decoded_pixels import read_decoded_pixels
-
-    try:
-        return read_decoded_pixels(read_source(path))
-    except InvalidBitstreamError:
-        return None
-
-
-def _read_image(path: Path) -> Picture:
-    from dirac_enhance.colour_profile import read_profile
-    from dirac_enhance.image import read_rgb
-
-    return Picture(read_rgb(path), read_profile(path))

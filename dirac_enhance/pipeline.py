@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING
 
 from dirac_enhance.atomic import create_folder
 from dirac_enhance.codec import HEADER_BYTES, BaseReconstruction
-from dirac_enhance.contract import find_fault
 from dirac_enhance.errors import (
     CodecOptionError,
-    DiracError,
     InvalidBitstreamError,
     InvalidImageError,
     PluginError,
     UnknownCodecError,
 )
+from dirac_enhance.guard import guard_codec
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
-from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count, is_pillow_bomb
+from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.streams import name_source, read_source
 from dirac_enhance.subject import about
@@ -160,7 +159,18 @@ def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) 
     """
     if choice.enhancer_id is not None:
         return _read_pixels(path, host, choice)
-    content = read_source(path)
+    return decode_content(read_source(path), path, host, choice=choice)
+
+
+def decode_content(content: bytes, path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) -> Decoded:
+    """Decode the content of a file with the chosen codec; errors as of `decode_file`.
+
+    Args:
+        content: of the whole file.
+        path: whose it is, for its suffix and for messages.
+        host: the codecs to choose from.
+        choice: of one of them; its `enhancer_id` is None.
+    """
     codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
     codec = replace(codec, codec=_limit_pixels(configure_codec(codec.codec, choice.options), choice))
     return Decoded(codec, _decode(content, codec, path=path, max_pixels=choice.max_pixels))
@@ -220,25 +230,10 @@ def _limit_pixels(codec: Codec, choice: CodecChoice) -> Codec:
 
 def _decode(content: bytes, codec: RegisteredCodec, *, path: Path, max_pixels: int) -> BaseReconstruction:
     name = name_source(path)
-    plugin = f"{name}: codec '{codec.codec.id}' from {codec.distribution} {codec.version}"
     try:
         with about(name):
-            base = codec.codec.decode(content)
-        fault = find_fault(base)
-        if fault is None:
-            check_pixel_count(base.height, base.width, maximum=max_pixels)  # of a codec that does not check it itself
-    except InvalidBitstreamError as error:
-        raise InvalidBitstreamError(f"{name}: {error}") from error
-    except InvalidImageError as error:  # a `BaseReconstruction` of the wrong shape or type
-        raise PluginError(f"{plugin} broke its contract: {error}") from error
-    except DiracError:
-        raise
-    except MemoryError as cause:
-        raise InvalidImageError(f"{name}: not enough memory to decode it") from cause
-    except (Exception, SystemExit) as cause:
-        if is_pillow_bomb(cause):
-            raise InvalidBitstreamError(f"{name}: the file claims too many pixels: {cause}") from cause
-        raise PluginError(f"{plugin} failed: {type(cause).__name__}: {cause}; tell the plugin's authors") from cause
-    if fault:
-        raise PluginError(f"{plugin} broke its contract: {fault}; tell the plugin's authors")
+            base = guard_codec(codec).decode(content)
+        check_pixel_count(base.height, base.width, maximum=max_pixels)  # of a codec that does not check it itself
+    except (InvalidBitstreamError, InvalidImageError, PluginError) as error:
+        raise type(error)(f"{name}: {error}") from error.__cause__ or error
     return base

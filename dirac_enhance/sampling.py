@@ -9,13 +9,27 @@ if TYPE_CHECKING:
     from dirac_enhance.diffusion.trajectory import Spacing
 
 
-class TrajectoryKeywords(TypedDict):
-    """The keywords that say where the network is evaluated, as `Enhancer.evaluations` takes them."""
+class TrajectoryKeywords(TypedDict, total=False):
+    """The settings that say where the network is evaluated, as keywords; see `SamplingSettings`."""
 
     steps: int
     late_start: int | None
     spacing: Spacing | None
     evaluations: int | None
+
+
+class SampleKeywords(TrajectoryKeywords, total=False):
+    """The settings of one sample, as keywords."""
+
+    seed: int
+    eta: float
+    thresholding: bool
+
+
+class SamplingKeywords(SampleKeywords, total=False):
+    """All settings, as keywords."""
+
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)

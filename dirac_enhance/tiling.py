@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from dirac_enhance.device import reproducible_convolutions
 from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.errors import DeviceError
 from dirac_enhance.tiles import Tile, plan_tiles, taper_tile
@@ -176,6 +177,6 @@ class TiledPredictor:
         reduced = self.precision != torch.float32
         with (
             torch.autocast(self.device.type, dtype=self.precision if reduced else torch.bfloat16, enabled=reduced),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            reproducible_convolutions(),
         ):
             yield

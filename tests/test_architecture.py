@@ -38,28 +38,29 @@ MAY_IMPORT = {
     "networks": "diffusion.schedule errors",
     "metrics": "errors",
     "tiles": "window",
-    "tiling": "diffusion errors tiles",
+    "tiling": "device diffusion errors tiles",
     "exif": "errors",
     "streams": "errors",
     "subject": "",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour_profile errors exif",
     "sixteen_bit": "codec errors image_formats",
-    "image": "atomic codec errors exif image_formats sixteen_bit streams subject",
+    "image": "atomic codec decoded_pixels errors exif image_formats sixteen_bit streams subject",
     "webp": "",
     "decoded_pixels": "codec colour_profile errors exif image_formats pixel_limit sixteen_bit webp",
     "transparency": "",
     "host": "codec contract errors hookspecs weights",
+    "guard": "codec contract errors host pixel_limit",
     "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
-    "pipeline": "atomic codec contract decoded_pixels enhancer errors host image pixel_limit sampling streams subject",
-    "batch": "atomic codec enhancer errors host image image_formats pipeline sampling streams",
-    "picture": "codec colour_profile decoded_pixels errors host image pipeline streams",
+    "pipeline": "atomic codec decoded_pixels enhancer errors guard host image pixel_limit sampling streams subject",
+    "batch": "atomic codec device enhancer errors host image image_formats pipeline sampling streams",
+    "picture": "codec colour_profile errors host image pipeline streams",
     "rate_search": "codec errors",
-    "encoding": "atomic codec colour_profile errors host picture pipeline rate_search",
+    "encoding": "atomic codec colour_profile errors guard host picture pipeline rate_search",
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
-    "training": "atomic codec device diffusion enhancer errors image metrics networks tiling weights window",
+    "training": "atomic codec device diffusion enhancer errors guard image metrics networks tiling weights window",
     "testing": "codec contract errors window",
     "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search",
     "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
@@ -70,7 +71,7 @@ MAY_IMPORT = {
 HEAVY = "PIL compressai cv2 lpips matplotlib numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
-    " weights_metadata host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
+    " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
     " networks.catalogue networks.config"
     " picture rate_search encoding inspection comparison bench"
 )

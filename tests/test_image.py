@@ -335,8 +335,18 @@ def test_read_rgb_refuses_a_truncated_file(tmp_path: Path) -> None:
         read_rgb(tmp_path / "x.png")
 
 
-def test_read_rgb_refuses_16_bits(tmp_path: Path) -> None:
-    Image.new("I;16", (4, 4)).save(tmp_path / "x.png")
+def test_read_rgb_reads_16_bits_in_full_depth(tmp_path: Path) -> None:
+    levels = torch.tensor([0, 1, 257, 40_000, 65_535]).float() / 65535
+    pixels = torch.stack([levels, levels.flip(0), 1 - levels])[:, None, :].repeat(1, 2, 1)
+    for name in ("x.png", "x.tiff"):
+        write_image(tmp_path / name, pixels, metadata=ImageMetadata(), output=OutputSettings(depth=16))
+        assert torch.equal((read_rgb(tmp_path / name) * 65535).round(), (pixels * 65535).round())
+    Image.fromarray(numpy.full((4, 4), 515, dtype=numpy.uint16)).save(tmp_path / "gray.png")
+    assert torch.equal((read_rgb(tmp_path / "gray.png") * 65535).round(), torch.full((3, 4, 4), 515.0))
 
-    with pytest.raises(InvalidImageError, match="more than 8 bits"):
-        read_rgb(tmp_path / "x.png")
+
+def test_read_rgb_refuses_samples_that_are_no_levels(tmp_path: Path) -> None:
+    Image.new("F", (4, 4)).save(tmp_path / "x.tiff")
+
+    with pytest.raises(InvalidImageError, match="samples of kind 'F'; save it as PNG of 8 or 16 bits"):
+        read_rgb(tmp_path / "x.tiff")

@@ -45,6 +45,24 @@ def test_coded_file_and_image_file_are_both_read_upright(tmp_path: Path) -> None
     assert coded.icc_profile is None
 
 
+def test_a_file_is_read_once_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("coded.jpg", "image.png", "lossy.webp"):
+        Image.radial_gradient("L").resize((24, 16)).convert("RGB").save(tmp_path / name)
+    reads: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def note(path: Path) -> bytes:
+        reads.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", note)
+    host = load_host()
+
+    for name in ("coded.jpg", "image.png", "lossy.webp"):
+        assert read_picture(tmp_path / name, host).pixels.shape == (3, 16, 24)
+    assert reads == ["coded.jpg", "image.png", "lossy.webp"]
+
+
 @pytest.mark.parametrize("content", [b"plain text", b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)

@@ -12,22 +12,27 @@ class Grouping(Generic[Item]):
     """Collects items by key; which of them form a group depends on their order alone, never on time.
 
     Args:
-        batch: pixels of a full group.
         waiting: pixels of all unfinished groups together, above which the largest is given out as it is.
     """
 
-    def __init__(self, *, batch: int, waiting: int) -> None:
-        self._batch = batch
+    def __init__(self, *, waiting: int) -> None:
         self._waiting = waiting
         self._groups: dict[Hashable, list[Item]] = {}
         self._pixels: dict[Hashable, int] = {}
 
-    def add(self, item: Item, *, key: Hashable, pixels: int) -> list[list[Item]]:
-        """Add an item of some pixels, and return the groups that are to be worked on now."""
-        if 2 * pixels > self._batch:
+    def add(self, item: Item, *, key: Hashable, pixels: int, batch: int) -> list[list[Item]]:
+        """Add an item, and return the groups that are to be worked on now.
+
+        Args:
+            item: whatever it is.
+            key: of the items that it may form a group with.
+            pixels: that it counts for; alone if that is more than half a group.
+            batch: pixels of a full group of this key.
+        """
+        if 2 * pixels > batch:
             return [[item]]
         ready = []
-        if self._pixels.get(key, 0) + pixels > self._batch:
+        if self._pixels.get(key, 0) + pixels > batch:
             ready.append(self._give_out(key))
         self._groups.setdefault(key, []).append(item)
         self._pixels[key] = self._pixels.get(key, 0) + pixels

@@ -65,17 +65,25 @@ class FolderSearch:
     Args:
         recognises: says which files are pictures.
         spared: a folder below which nothing is searched, the one for the results; None for none.
+        ending: what the names of results end in that lie beside their sources.
     """
 
     recognises: Recognises
     spared: Path | None = None
+    ending: str = RESULT_ENDING
 
 
 Found = Source | InvalidImageError | Path
 """A file to enhance, why there is none, or a file that is no picture."""
 
 
-def find_inputs(named: Sequence[str], listed: Sequence[str] = (), *, search: FolderSearch | None = None) -> Inputs:
+def find_inputs(
+    named: Sequence[str],
+    listed: Sequence[str] = (),
+    *,
+    search: FolderSearch | None = None,
+    ending: str = RESULT_ENDING,
+) -> Inputs:
     """Find the files to enhance; nothing is opened but files in folders whose suffix no codec knows.
 
     Args:
@@ -84,10 +92,11 @@ def find_inputs(named: Sequence[str], listed: Sequence[str] = (), *, search: Fol
             those of a folder's by their path in it, those of a pattern by their path after its fixed part.
         listed: files and folders from a list; their results go by their whole path, without its root or `..`.
         search: of folders; None refuses them.
+        ending: of results that lie beside their sources; a pattern passes over them.
     """
     found: list[Found] = []
     for text in named:
-        found += _find_named(text, search)
+        found += _find_named(text, search, ending)
     for text in listed:
         found += _find_exact(Path(text), _mirrored(text), search)
     alone = len(named) == 1 and not listed and not (_is_pattern(named[0]) or (search and Path(named[0]).is_dir()))
@@ -135,13 +144,13 @@ def _is_pattern(text: str) -> bool:
     return text != STANDARD_INPUT and glob.has_magic(text) and not os.path.lexists(text)
 
 
-def _find_named(text: str, search: FolderSearch | None) -> Iterator[Found]:
+def _find_named(text: str, search: FolderSearch | None, ending: str) -> Iterator[Found]:
     if _is_pattern(text):
-        return _find_matching(text, search)
+        return _find_matching(text, search, ending)
     return _find_exact(Path(text), PurePath(Path(text).name), search, inside=PurePath())
 
 
-def _find_matching(pattern: str, search: FolderSearch | None) -> Iterator[Found]:
+def _find_matching(pattern: str, search: FolderSearch | None, ending: str) -> Iterator[Found]:
     """Find the files that a pattern matches, and what is in its folders; those of `**` are on the way only."""
     fixed = Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts[:-1]))
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
@@ -151,7 +160,7 @@ def _find_matching(pattern: str, search: FolderSearch | None) -> Iterator[Found]
     for path in matches:
         place = path.relative_to(fixed)
         if not path.is_dir():
-            if not path.name.endswith(RESULT_ENDING):
+            if not path.name.endswith(ending):
                 yield Source(path, place)
         elif search is not None and "**" not in pattern:
             yield from _search(path, place, search)
@@ -188,7 +197,7 @@ def _search(folder: Path, place: PurePath, search: FolderSearch) -> Iterator[Fou
             if not name.startswith(".") and (spared is None or os.path.realpath(Path(parent, name)) != spared)
         )
         for path in (Path(parent, name) for name in sorted(files)):
-            if path.name.startswith(".") or path.name.endswith(RESULT_ENDING) or not path.is_file():
+            if path.name.startswith(".") or path.name.endswith(search.ending) or not path.is_file():
                 continue
             yield Source(path, place / path.relative_to(folder)) if search.recognises(path) else path
     for error in unreadable:

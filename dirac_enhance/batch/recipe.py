@@ -67,6 +67,13 @@ class Enhanced:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedFile:
+    """A file whose base reconstruction was written."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A file whose result came into being after the run was planned."""
 
@@ -75,13 +82,13 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that was not enhanced, and why; nothing was written for it."""
+    """A file that was not enhanced or decoded, and why; nothing was written for it."""
 
     job: Job
     error: Exception
 
 
-Outcome = Enhanced | Skipped | Failed
+Outcome = Enhanced | DecodedFile | Skipped | Failed
 
 
 def raise_if_of_all(outcome: Outcome, recipe: Recipe) -> Outcome:

@@ -32,11 +32,11 @@ def read_original(path: Path, preparation: Preparation) -> Tensor:
         (3, H, W) float32 in [0, 1], each sample a multiple of 1/255; 256×256 unless the picture is kept as it is.
 
     Raises:
-        InvalidImageError: if the file is missing, damaged, no image, or has more than 8 bits a sample.
+        InvalidImageError: if the file is missing, damaged, or no image.
     """
     from dirac_enhance.image import read_rgb
 
-    pixels = read_rgb(path)
+    pixels = read_rgb(path).mul_(255).round_().div_(255)
     return pixels if preparation is Preparation.AS_IT_IS else _to_pixels(_prepare(_to_pillow(pixels), preparation))
 
 

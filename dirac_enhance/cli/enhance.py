@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from dirac_enhance.batch.inputs import STANDARD_INPUT, FolderSearch, Inputs, find_inputs, read_list, recognise_by
-from dirac_enhance.batch.plan import plan_batch
+from dirac_enhance.batch.inputs import RESULT_ENDING
+from dirac_enhance.cli.imports import quick_imports
+from dirac_enhance.cli.inputs import Request, input_options, plan_request
 from dirac_enhance.cli.options import network_options, result_options, sampling_options, source_options
 from dirac_enhance.cli.tally import Tally, Verbosity
 from dirac_enhance.errors import WeightsError
@@ -20,34 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path())
-@click.option(
-    "-r",
-    "--recursive",
-    is_flag=True,
-    help="Take folders, too: every picture in them and their subfolders. Under -o the results lie in the same tree.",
-)
-@click.option(
-    "--files-from",
-    metavar="FILE|-",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    show_default="none",
-    help="Read more names from a file or, with -, from standard input: one a line, or separated by NULs, as `find"
-    " -print0` does. Under -o their results keep the whole path.",
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE|FOLDER",
-    show_default="<name>.enhanced.png beside the input; standard output for -",
-    help="Where the result goes: in a folder as <name>.png; to a file in the format of its suffix, .png, .jpg, .webp"
-    " or .tiff. Several inputs need a folder, which is created.",
-)
-@click.option(
-    "--overwrite",
-    is_flag=True,
-    help="Replace results that are already there. Else they are skipped, and an error for a single file.",
-)
+@input_options(ending=RESULT_ENDING)
 @result_options
 @source_options
 @sampling_options
@@ -102,17 +75,14 @@ def enhance(
       dirac-enhance frame.png --enhancer jpeg       decoded pixels: no codec runs
       dirac-enhance - < photo.jpg > better.png      standard input and output
     """
-    if enhancer_id is not None:
-        host.codec(enhancer_id)
-    codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
     _check_settings(host, codec_id, codec_options, weights)
-    recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
-    search = FolderSearch(recognises, spared=Path(output) if output else None) if recursive else None
-    inputs = _find(files, files_from, search)
-    plan = plan_batch(inputs, output, overwrite=overwrite)
+    request = Request(files, recursive, files_from, output, overwrite)
+    inputs, plan = plan_request(request, host, codec_id=codec_id, enhancer_id=enhancer_id, ending=RESULT_ENDING)
     tally = Tally(plan, verbosity or "normal")
     tally.begin(inputs)
     if plan.jobs:
+        with quick_imports():
+            from dirac_enhance.batch.runner import run_batch
         from dirac_enhance.batch.recipe import OF_ALL_FILES, Recipe
         from dirac_enhance.image import OutputSettings
         from dirac_enhance.pipeline import CodecChoice
@@ -138,7 +108,7 @@ def enhance(
             output=OutputSettings(overwrite=overwrite, depth=depth, strip_metadata=strip_metadata),
             of_all_files=(*OF_ALL_FILES, WeightsError) if weights else OF_ALL_FILES,
         )
-        tally.run(recipe)
+        tally.run(lambda progress: run_batch(plan, recipe, progress=progress.advance))
     tally.end()
     if tally.failures:
         raise click.exceptions.Exit(1)
@@ -158,34 +128,3 @@ def _check_settings(host: CodecHost, codec_id: str, codec_options: dict[str, str
         from dirac_enhance.weights import WeightsFile
 
         WeightsFile(weights).metadata()  # the whole file is verified when it is loaded
-
-
-def _has_decoded_suffix(path: Path) -> bool:
-    from dirac_enhance.decoded_pixels import DECODED_SUFFIXES
-
-    return path.suffix.lower() in DECODED_SUFFIXES
-
-
-def _command_meant(text: str) -> str | None:
-    """Return the command whose name a word may be a slip of."""
-    group = click.get_current_context().parent
-    names = group.command.commands if group is not None and isinstance(group.command, click.Group) else ()
-    return next(iter(get_close_matches(text, names, n=1, cutoff=0.8)), None)
-
-
-def _find(files: tuple[str, ...], files_from: str | None, search: FolderSearch | None) -> Inputs:
-    """Find the inputs.
-
-    Raises:
-        click.UsageError: if none is named.
-    """
-    if not files and files_from is None:
-        raise click.UsageError("Missing argument 'FILE...'.")
-    if files and not Path(files[0]).exists() and (command := _command_meant(files[0])):
-        raise click.UsageError(f"there is no file and no command '{files[0]}'; did you mean '{command}'?")
-    if files_from is None:
-        return find_inputs(files, search=search)
-    if files_from == STANDARD_INPUT and STANDARD_INPUT in files:
-        raise click.UsageError("standard input cannot be a picture and the list of --files-from at the same time")
-    with click.open_file(files_from, "rb") as file:
-        return find_inputs(files, read_list(file.read()), search=search)

@@ -50,11 +50,12 @@ def make_pairs(
       dirac-enhance make-pairs photos/ --codec jpeg -o pairs/ --count 2000 --jobs 8
       dirac-enhance train --codec jpeg --data photos/ --pairs pairs/index.csv -o run/ --minutes 60
     """
+    from dirac_enhance.guard import guard_codec
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.training.pair_making import PairPlan
     from dirac_enhance.training.pair_making import make_pairs as make
 
-    codec = configure_codec(host.codec(codec_id).codec, codec_options)
+    codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     plan = PairPlan(originals, output, count, crop_size, rates, seed, jobs, codec_options)
     made = make(plan, codec, report=click.echo)
     click.echo(f"index: {plan.index} ({made} pairs made now)")

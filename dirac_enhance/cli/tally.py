@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
@@ -13,22 +14,29 @@ from dirac_enhance.errors import DiracError
 if TYPE_CHECKING:
     from dirac_enhance.batch.inputs import Inputs
     from dirac_enhance.batch.plan import Plan
-    from dirac_enhance.batch.recipe import Enhanced, Failed, Outcome, Recipe
+    from dirac_enhance.batch.recipe import DecodedFile, Enhanced, Failed, Outcome
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 
 
 class Tally:
-    """Prints what becomes of each file, and counts."""
+    """Prints what becomes of each file, and counts.
 
-    def __init__(self, plan: Plan, verbosity: Verbosity) -> None:
+    Args:
+        plan: of the run.
+        verbosity: how much is printed.
+        verb: what is done to a file, in the past tense.
+    """
+
+    def __init__(self, plan: Plan, verbosity: Verbosity, *, verb: Literal["enhanced", "decoded"] = "enhanced") -> None:
         self._plan = plan
         self._verbosity = verbosity
+        self._verb = verb
         self._counts: Counter[str] = Counter(skipped=len(plan.skipped), failed=len(plan.refused))
 
     @property
     def failures(self) -> int:
-        """Files that were not enhanced, and inputs that are none."""
+        """Files that could not be done, and inputs that are none."""
         return self._counts["failed"]
 
     def begin(self, inputs: Inputs) -> None:
@@ -43,16 +51,16 @@ class Tally:
             for job in self._plan.skipped:
                 remark(f"{job.source}: skipped, '{job.target}' is there")
 
-    def run(self, recipe: Recipe) -> None:
-        """Do the plan's jobs."""
-        from dirac_enhance.batch.runner import run_batch
-
+    def run(self, start: Callable[[Progress], Generator[Outcome, None, None]]) -> None:
+        """Do the plan's jobs: `start` is given what shows their progress, and yields what became of each."""
         jobs = self._plan.jobs
-        label = jobs[0].source.name if len(jobs) == 1 else f"{len(jobs)} files"
+        settled = len(self._plan.skipped) + len(self._plan.refused)
+        total = len(jobs) + settled
+        label = jobs[0].source.name if total == 1 else f"{total} files"
         try:
             with (
-                follow(label, total=len(jobs), quiet=self._verbosity == "quiet") as progress,
-                closing(run_batch(self._plan, recipe, progress=progress.advance)) as outcomes,
+                follow(label, total=total, settled=settled, quiet=self._verbosity == "quiet") as progress,
+                closing(start(progress)) as outcomes,
             ):
                 for outcome in outcomes:
                     self._settle(outcome, progress)
@@ -63,18 +71,18 @@ class Tally:
     def end(self) -> None:
         """Print the counts, unless the run was over a single file or has nothing to complain of and is quiet."""
         if not self._plan.alone and (self._verbosity != "quiet" or self.failures):
-            remark(", ".join(f"{self._counts[name]} {name}" for name in ("enhanced", "skipped", "failed")))
+            remark(", ".join(f"{self._counts[name]} {name}" for name in (self._verb, "skipped", "failed")))
 
     def _settle(self, outcome: Outcome, progress: Progress) -> None:
-        from dirac_enhance.batch.recipe import Enhanced, Failed
+        from dirac_enhance.batch.recipe import Failed, Skipped
 
-        kind = type(outcome).__name__.lower()
+        kind = "failed" if isinstance(outcome, Failed) else "skipped" if isinstance(outcome, Skipped) else self._verb
         self._counts[kind] += 1
         with progress.aside():
-            progress.settle(outcome.job.source, enhanced=isinstance(outcome, Enhanced))
+            progress.settle(outcome.job.source, done=kind == self._verb)
             if isinstance(outcome, Failed):
                 self._report(outcome)
-            elif isinstance(outcome, Enhanced):
+            elif not isinstance(outcome, Skipped):
                 self._print(outcome)
 
     def _report(self, failed: Failed) -> None:
@@ -85,14 +93,16 @@ class Tally:
         else:
             remark(
                 f"Error: '{failed.job.source}': {type(failed.error).__name__}: {failed.error}; "
-                "this should not happen: enhance the file by itself, and tell the authors"
+                "this should not happen: run it on that file alone, and tell the authors"
             )
 
-    def _print(self, enhanced: Enhanced) -> None:
-        if self._verbosity == "verbose":
-            remark(f"{enhanced.job.source}: {', '.join(_describe(enhanced))}")
+    def _print(self, done: Enhanced | DecodedFile) -> None:
+        from dirac_enhance.batch.recipe import Enhanced
+
+        if self._verbosity == "verbose" and isinstance(done, Enhanced):
+            remark(f"{done.job.source}: {', '.join(_describe(done))}")
         if self._verbosity != "quiet":
-            print_result(enhanced.job.target)
+            print_result(done.job.target)
 
 
 def _describe(enhanced: Enhanced) -> tuple[str, ...]:

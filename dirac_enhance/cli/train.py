@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,8 @@ from dirac_enhance.cli.options import codec_option, threshold_option
 from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dirac_enhance.host import CodecHost
+    from dirac_enhance.training.loop import TrainingRun
     from dirac_enhance.training.plan import PairSet, TrainingPlan
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -153,14 +151,15 @@ def train(
       dirac-enhance train --codec jpeg --data photos/ --pairs pairs/index.csv -o run/ --minutes 60 --keep-best gain …
       torchrun --nproc-per-node 8 -m dirac_enhance train --codec jpeg --data photos/ -o run/ --iterations 200000
     """
+    from dirac_enhance.guard import guard_codec
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
     from dirac_enhance.training.plan import build_run
 
-    codec = configure_codec(host.codec(codec_id).codec, codec_options)
+    codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     run = build_run(_plan(options), codec, report=click.echo)
-    path = run.resume() if resume else run.start(initial=_tensors(from_weights))
+    path = run.resume() if resume else _start(run, from_weights)
     if run.leads:
         sampling = SamplingDefaults(threshold_percentile=threshold_percentile)
         weights = export_weights(load_checkpoint(path), path.parent, sampling=sampling)
@@ -206,9 +205,14 @@ def _share(text: str) -> tuple[str, float]:
         ) from None
 
 
-def _tensors(path: Path | None) -> Mapping[str, Tensor] | None:
-    if path is None:
-        return None
+def _start(run: TrainingRun, weights: Path | None) -> Path:
+    """Start a training from random weights, or from those of a file; return the checkpoint to export."""
+    if weights is None:
+        return run.start()
+    from dirac_enhance.training.lineage import Lineage, runs_of_weights
     from dirac_enhance.weights import WeightsFile
 
-    return WeightsFile(path).load().state_dict
+    loaded = WeightsFile(weights).load()
+    return run.start(
+        initial=loaded.state_dict, lineage=Lineage(loaded.sha256, runs_of_weights(loaded.metadata.training))
+    )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from dirac_enhance.codec import Codec
+from dirac_enhance.errors import DiracError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -65,23 +66,34 @@ class PairSource(Protocol):
         ...
 
 
-class _EndlessBatches(IterableDataset[PairBatch]):
+class _EndlessBatches(IterableDataset[PairBatch | DiracError]):
     def __init__(self, pairs: PairSource, *, batch_size: int, seed: tuple[int, ...]) -> None:
         self.pairs, self.batch_size, self.seed = pairs, batch_size, seed
 
-    def __iter__(self) -> Iterator[PairBatch]:
+    def __iter__(self) -> Iterator[PairBatch | DiracError]:
+        """Yield batches, or at last an error: one raised in a worker would come with its traceback in its message."""
         worker = torch.utils.data.get_worker_info()
         generator = np.random.default_rng((*self.seed, worker.id if worker else 0))
         torch.set_num_threads(1)
-        while True:
-            yield self.pairs.draw_batch(generator, self.batch_size)
+        try:
+            while True:
+                yield self.pairs.draw_batch(generator, self.batch_size)
+        except DiracError as error:
+            yield error
 
 
 def pair_batches(pairs: PairSource, *, batch_size: int, workers: int, seed: tuple[int, ...]) -> Iterator[PairBatch]:
     """Yield batches for ever, drawn by worker processes (in this process where `workers` is 0).
 
-    The same `seed` and number of workers give the same batches.
+    The same `seed` and number of workers give the same batches. What the iterator raises in a worker process, it raises
+    here: a `DiracError` as it is.
     """
     dataset = _EndlessBatches(pairs, batch_size=batch_size, seed=seed)
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-    return iter(loader)
+    return map(_raise_error, iter(loader))
+
+
+def _raise_error(drawn: PairBatch | DiracError) -> PairBatch:
+    if isinstance(drawn, DiracError):
+        raise drawn
+    return drawn

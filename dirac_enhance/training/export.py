@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.diffusion.trajectory import Spacing
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.checkpoint import Checkpoint
+from dirac_enhance.training.lineage import RANDOM, PastRun, runs_of_recipe
 from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
 
@@ -97,7 +98,8 @@ def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMeta
             "summary": _summary(checkpoint),
             "iterations": checkpoint.iteration,
             "seconds": round(checkpoint.seconds),
-            **checkpoint.recipe,
+            **{key: value for key, value in checkpoint.recipe.items() if key not in RANDOM.to_dict()},
+            "runs": [asdict(run) for run in _runs(checkpoint)],
         },
     )
 
@@ -113,7 +115,22 @@ def _residual_sizes(checkpoint: Checkpoint) -> ResidualSizes:
 
 def _summary(checkpoint: Checkpoint) -> str:
     parameters = sum(tensor.numel() for tensor in checkpoint.averaged.values())
-    return f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations on the codec's reconstructions"
+    runs = _runs(checkpoint)
+    iterations = f"{sum(run.iterations for run in runs):,} iterations{_in_runs(runs)}"
+    return f"{parameters / 1e6:.1f} M parameters, {iterations} on the codec's reconstructions"
+
+
+def _runs(checkpoint: Checkpoint) -> tuple[PastRun, ...]:
+    """All runs behind a checkpoint."""
+    return runs_of_recipe(checkpoint.recipe, iterations=checkpoint.iteration, seconds=checkpoint.seconds)
+
+
+def _in_runs(runs: Sequence[PastRun]) -> str:
+    """Say how many runs there were; not where it was one, and that there were more where they are not recorded."""
+    some = runs[0].started_from is not None  # the first one that is known began with weights
+    if len(runs) == 1 and not some:
+        return ""
+    return f" in {len(runs)} recorded runs" if some else f" in {len(runs)} runs"
 
 
 def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, parameters: int) -> None:
@@ -136,13 +153,15 @@ def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, pa
 def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
     kept = path.read_text().partition(HAND_WRITTEN)[2] if path.exists() else "\n"
     recipe = checkpoint.recipe
+    runs = _runs(checkpoint)
     summary = (
-        f"{parameters:,} parameters, {checkpoint.iteration:,} iterations of {recipe['settings']['batch_size']} crops a "
-        f"process ({recipe['processes']} processes), {checkpoint.seconds / 60:.0f} minutes of training."
+        f"{parameters:,} parameters, {sum(run.iterations for run in runs):,} iterations{_in_runs(runs)}, "
+        f"{sum(run.pairs for run in runs):,} pairs, {sum(run.minutes for run in runs):.0f} minutes of training."
     )
     sections = [
         f"# Enhancer weights for codec `{checkpoint.codec_id}`",
         summary,
+        _rows("Runs", [_run_row(run) for run in runs]),
         _table("Network", checkpoint.network),
         _table("Pairs", recipe["pairs"]),
         _table("Optimisation, last run", {**recipe["settings"], "precision": recipe["precision"]}),
@@ -151,6 +170,14 @@ def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
         HAND_WRITTEN,
     ]
     write_atomically(path, ("\n\n".join(sections) + kept).encode(), overwrite=True)
+
+
+def _run_row(run: PastRun) -> dict[str, Any]:
+    if run.started_from is None:
+        start = "random weights"
+    else:
+        start = f"weights `{run.started_from[:12]}`" if run.started_from else "not recorded"
+    return {"started from": start, "iterations": run.iterations, "pairs": run.pairs, "minutes": run.minutes}
 
 
 def _table(title: str, values: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training.batches import PairBatch, PairSource, pair_batches
 from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from dirac_enhance.training.lineage import RANDOM, Lineage
 from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.residual_sizes import ResidualSizes
@@ -47,6 +48,7 @@ class _State:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -math.inf
+    lineage: Lineage = RANDOM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,15 +99,19 @@ class TrainingRun:
                 "the best weights are known by validation only; pass --validation FOLDER, or --held-out"
             )
 
-    def start(self, *, initial: Mapping[str, Tensor] | None = None) -> Path:
+    def start(self, *, initial: Mapping[str, Tensor] | None = None, lineage: Lineage = RANDOM) -> Path:
         """Train from the beginning, or from the tensors of earlier weights.
+
+        Args:
+            initial: tensors by name, or None for random ones.
+            lineage: of those tensors.
 
         Returns:
             The checkpoint to export: the last one, or the best where `settings.keep_best` asks for it.
         """
         if (self.folder / FILE_NAME).exists():
             raise TrainingError(f"{self.folder} holds a training already; pass --resume or another -o FOLDER")
-        return _train(self, None, initial)
+        return _train(self, None, initial, lineage)
 
     def resume(self) -> Path:
         """Go on from the folder's checkpoint.
@@ -130,7 +136,7 @@ class TrainingRun:
                 f"the checkpoint in {self.folder} trains for the {checkpoint.schedule} schedule; asked for "
                 f"{self.settings.schedule}; pass --schedule {checkpoint.schedule}, or another -o FOLDER"
             )
-        return _train(replace(self, network=stored), checkpoint, None)
+        return _train(replace(self, network=stored), checkpoint, None, Lineage.from_dict(checkpoint.recipe))
 
     def best_so_far(self) -> float:
         """Return the score of the best checkpoint in the folder, or −∞ where there is none."""
@@ -139,10 +145,13 @@ class TrainingRun:
         return score(load_checkpoint(self.folder / BEST_NAME).history[-1], by=self.settings.keep_best)
 
 
-def _train(run: TrainingRun, checkpoint: Checkpoint | None, initial: Mapping[str, Tensor] | None) -> Path:
+def _train(
+    run: TrainingRun, checkpoint: Checkpoint | None, initial: Mapping[str, Tensor] | None, lineage: Lineage
+) -> Path:
     with process_group(run.device) as group:
         state = _build_state(run.network, run.settings, group.device)
         _restore(state, checkpoint, initial)
+        state.lineage = lineage
         if checkpoint is not None:
             state.best = run.best_so_far()
         return _Loop(run, group, state).run()
@@ -323,6 +332,7 @@ class _Loop:
             "data": self.training_run.pairs.pool.describe(),
             "processes": self.group.size,
             "precision": str(self.training_run.precision).removeprefix("torch."),
+            **self.state.lineage.to_dict(),
         }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dirac_enhance.codec import BaseReconstruction, Codec
-from dirac_enhance.errors import DiracError, TrainingError
+from dirac_enhance.errors import DiracError, PluginError, TrainingError
 from dirac_enhance.training.images import read_pixels
 from dirac_enhance.training.pair_index import PairRow
 from dirac_enhance.training.pairs import to_tensor
@@ -50,6 +50,8 @@ class PairFiles:
             base = self.codec.decode(path.read_bytes())
         except OSError as cause:
             raise TrainingError(f"cannot read the stream '{path}': {cause.strerror}; remove its row") from cause
+        except PluginError as error:
+            raise PluginError(f"the stream '{path}': {error}") from error.__cause__ or error
         except DiracError as cause:
             raise TrainingError(f"the stream '{path}' cannot be decoded: {cause}; remove its row") from cause
         if not tuple(crop.shape) == tuple(base.pixels.shape) == (3, row.height, row.width):

@@ -26,13 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from dirac_enhance.atomic import write_atomically
+from dirac_enhance.atomic import create_folder, write_atomically
 from dirac_enhance.codec import Codec, EncodingCodec
-from dirac_enhance.errors import DiracError, TrainingError
+from dirac_enhance.errors import DiracError, PluginError, TrainingError
 from dirac_enhance.training.images import draw_corner, image_files, read_pixels, smaller_side
 from dirac_enhance.training.pair_index import FILE_NAME, PairRow, open_index, read_index
 from dirac_enhance.training.pairs import check_rate_bounds, draw_rate_factor, to_tensor
-from dirac_enhance.training.plan import make_folder
 
 SETTINGS_NAME = "pairs.json"
 """What the pairs of a folder were made with, so that others are not mixed with them."""
@@ -75,21 +74,23 @@ def make_pairs(plan: PairPlan, codec: Codec, *, report: Callable[[str], None] = 
 
     Args:
         plan: which pairs.
-        codec: encodes them.
+        codec: encodes them; guarded, if it is a plugin's.
         report: called with a line for each pair.
 
     Returns:
         How many were made now.
 
     Raises:
-        TrainingError: if the codec cannot encode, originals or folder cannot be used, the folder holds pairs made
-            otherwise, or a pair cannot be coded or written.
+        TrainingError: if the codec cannot encode, originals cannot be used, the folder holds pairs made
+            otherwise, or a pair cannot be written.
+        InvalidImageError: if the folder cannot be written to.
+        PluginError: if the codec fails or breaks its contract.
         RateFactorError: if the codec cannot encode at a bound of the rate factors.
     """
     if not isinstance(codec, EncodingCodec):
         raise TrainingError(f"codec '{codec.id}' only decodes; pairs are made with its encoder")
     maker = _prepare(plan, codec)
-    make_folder(plan.folder)
+    create_folder(plan.folder)
     try:
         with open_index(plan.index) as append:
             _claim(plan, maker)
@@ -144,13 +145,8 @@ class _Maker:
         crop = to_tensor(image[y : y + self.crop_size, x : x + self.crop_size]).float() / 255
         try:
             content = self.codec.encode(crop, rate_factor=rate)
-        except DiracError:
-            raise
-        except Exception as cause:
-            raise TrainingError(
-                f"codec '{self.codec.id}' could not encode '{name}' at ({x}, {y}), rate factor {rate:g}: "
-                f"{type(cause).__name__}: {cause}"
-            ) from cause
+        except PluginError as error:
+            raise PluginError(f"'{name}' at ({x}, {y}), rate factor {rate:g}: {error}") from error.__cause__ or error
         write_atomically(self.folder / self.bitstream(number), content, overwrite=True)
         return PairRow(self.bitstream(number), name, x, y, self.crop_size, self.crop_size, rate, len(content))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dirac_enhance.codec import EncodingCodec, RateRange
 from dirac_enhance.errors import TrainingError
+from dirac_enhance.guard import reconstruct
 from dirac_enhance.training.batches import PairBatch
 from dirac_enhance.training.images import ImagePool, Pixels
 
@@ -54,7 +55,11 @@ class PairMaker:
     recipe: PairRecipe = field(default_factory=PairRecipe)
 
     def draw_batch(self, generator: np.random.Generator, count: int) -> PairBatch:
-        """Draw `count` pairs."""
+        """Draw `count` pairs.
+
+        Raises:
+            PluginError: if the codec fails or breaks its contract.
+        """
         originals, bases, rates, known = zip(*(self._draw(generator) for _ in range(count)), strict=True)
         return PairBatch(torch.stack(originals), torch.stack(bases), torch.tensor(rates), torch.tensor(known))
 
@@ -87,8 +92,7 @@ class PairMaker:
         codec = self.codec
         if generator.random() < self.recipe.varied_options:
             codec = codec.with_options(**_draw_options(generator, codec))
-        coded = codec.encode(original.float() / 255, rate_factor=rate)
-        return (codec.decode(coded).pixels * 255).round().byte()
+        return (reconstruct(codec, original.float() / 255, rate_factor=rate).pixels * 255).round().byte()
 
 
 def check_rate_bounds(bounds: tuple[float, float] | None, rates: RateRange) -> tuple[float, float]:

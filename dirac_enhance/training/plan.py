@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dirac_enhance.atomic import create_folder
 from dirac_enhance.codec import Codec, EncodingCodec
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.settings import TrainingSettings
@@ -97,8 +97,9 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
     """Read the data and put a training together.
 
     Raises:
-        TrainingError: if the codec cannot encode and no pairs are given, or if data, folder, network or settings
+        TrainingError: if the codec cannot encode and no pairs are given, or if data, network or settings
             cannot be used.
+        InvalidImageError: if the folder cannot be written to.
         RateFactorError: if the codec cannot encode at a bound of the rate factors.
         DeviceError: if the device is not there.
         WeightsError: if an LPIPS file is missing or not what it should be.
@@ -117,7 +118,7 @@ def build_run(plan: TrainingPlan, codec: Codec, *, report: Callable[[str], None]
     if plan.settings.keep_best == "lpips" and plan.validation_backbone is None:
         raise TrainingError("LPIPS is measured with AlexNet; pass --validation-backbone FILE, or --keep-best gain")
     device = resolve_device(plan.device)
-    make_folder(plan.folder)
+    create_folder(plan.folder)
     gathered = _gather_fresh(plan, codec) if plan.pairs is None else _gather_stored(plan, plan.pairs, codec)
     calibration = gathered.pairs.draw_batch(np.random.default_rng(plan.settings.seed), CALIBRATION_PAIRS)
     rate_power = measure_rate_power(calibration, log_spaced=gathered.log_spaced)
@@ -186,20 +187,6 @@ def _gather_stored(plan: TrainingPlan, chosen: PairSet, codec: Codec) -> _Gather
         rates = [row.rate_factor for row in rows]
         limits, log_spaced = (min(rates), max(*rates, min(rates) + 1)), False
     return _Gathered(PairReader(pool, recipe), validate, limits, log_spaced)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder to write to, or check the one that is there.
-
-    Raises:
-        TrainingError: if that cannot be.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise TrainingError(f"cannot make the folder '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise TrainingError(f"the folder '{folder}' is not writable; pass another -o FOLDER")
 
 
 def _find_network(name: str) -> UNetConfig:

@@ -15,6 +15,7 @@ from dirac_enhance.diffusion.noise import NoiseField
 from dirac_enhance.diffusion.sampler import sample_residual
 from dirac_enhance.diffusion.trajectory import plan_trajectory
 from dirac_enhance.errors import TrainingError
+from dirac_enhance.guard import reconstruct
 from dirac_enhance.metrics.distortion import psnr
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.unet import UNet
@@ -105,7 +106,7 @@ def load_validation(
         if 0 in original.shape:
             raise TrainingError(f"validation image {path} is smaller than {SIDE_UNIT} pixels a side; remove it")
     examples = {
-        rate: [(original, codec.decode(codec.encode(original, rate_factor=rate))) for original in originals]
+        rate: [(original, reconstruct(codec, original, rate_factor=rate)) for original in originals]
         for rate in rate_factors
     }
     return Validation(examples, lpips)

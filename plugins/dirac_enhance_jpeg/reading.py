@@ -121,6 +121,8 @@ def _dpi(image: JpegImageFile) -> tuple[float, float] | None:
 
 
 def _to_pixels(image: Image) -> Tensor:
-    samples = torch.from_numpy(numpy.array(image))
-    planes = samples.permute(2, 0, 1) if samples.dim() == 3 else samples.expand(3, -1, -1)
-    return planes.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+    """Scale samples to (3, H, W) in [0, 1], on this thread alone: torch would take some from the network."""
+    samples = numpy.asarray(image)
+    planes = samples.transpose(2, 0, 1) if samples.ndim == 3 else samples[None]
+    pixels = numpy.empty((3, image.height, image.width), dtype=numpy.float32)
+    return torch.from_numpy(numpy.divide(planes, numpy.float32(255), out=pixels))

@@ -72,9 +72,10 @@ class ToyCodec:
 
 @dataclass
 class ToyPredictor:
-    """Predicts no residual."""
+    """Predicts no residual, or what it is told to."""
 
     before: Callable[[Tensor], None] = lambda _: None
+    residual_of: Callable[[Tensor], Tensor] = torch.zeros_like
     batches: list[tuple[int, ...]] = field(default_factory=list)
 
     def predict(
@@ -82,7 +83,7 @@ class ToyPredictor:
     ) -> Tensor:
         self.batches.append(tuple(base_reconstruction.shape))
         self.before(base_reconstruction)
-        return torch.zeros_like(noised_residual)
+        return self.residual_of(base_reconstruction)
 
 
 @dataclass
@@ -94,6 +95,7 @@ class Bench:
     predictor: ToyPredictor = field(default_factory=ToyPredictor)
     jobs: list[Job] = field(default_factory=list)
     output: OutputSettings = AS_NEW_FILE
+    device: str = "cpu"
 
     def add(self, height: int, width: int, *, rate: int = 10, target: str = "results/{}.png") -> Job:
         number = len(self.jobs)
@@ -105,8 +107,8 @@ class Bench:
     def run(self, *, alone: bool = False, progress: Callable[[float], None] = lambda _: None) -> Generator[Outcome]:
         registered = RegisteredCodec(self.codec, None, "dist-toy", "1.5")
         host = CodecHost({"toy": registered}, {}, _manager=pluggy.PluginManager("dirac_enhance"), _entry_points={})
-        cpu, full = torch.device("cpu"), torch.float32
-        enhancer = Enhancer(self.predictor, linear_schedule(), METADATA, "0" * 64, 8, cpu, full)
+        device, full = torch.device(self.device), torch.float32
+        enhancer = Enhancer(self.predictor, linear_schedule(), METADATA, "0" * 64, 8, device, full)
         recipe = Recipe(host, lambda _: enhancer, output=self.output)
         return run_batch(Plan(tuple(self.jobs), alone=alone, creates_folder=not alone), recipe, progress=progress)
 
@@ -118,9 +120,22 @@ class Bench:
         return {kind: sorted(stems, key=int) for kind, stems in kinds.items()}
 
 
+UseLanes = Callable[[int], None]
+"""Has the runs of a test go on so many lanes."""
+
+
+@pytest.fixture
+def lanes_of(monkeypatch: pytest.MonkeyPatch) -> UseLanes:
+    def use(lanes: int) -> None:
+        monkeypatch.setattr(torch, "get_num_threads", lambda: lanes)
+        monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+
+    return use
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     yield Bench(tmp_path)
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(("decode", "write"))]
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(("decode", "lane", "write"))]
     assert left == []
     assert not list(tmp_path.rglob("*.part"))

@@ -8,8 +8,8 @@ from dirac_enhance.batch.grouping import Grouping
 
 
 def _groups(items: list[tuple[str, int]], *, batch: int = 100, waiting: int = 1000) -> list[list[tuple[str, int]]]:
-    grouping: Grouping[tuple[str, int]] = Grouping(batch=batch, waiting=waiting)
-    ready = [group for item in items for group in grouping.add(item, key=item[0], pixels=item[1])]
+    grouping: Grouping[tuple[str, int]] = Grouping(waiting=waiting)
+    ready = [group for item in items for group in grouping.add(item, key=item[0], pixels=item[1], batch=batch)]
     return ready + grouping.rest()
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
 import pytest
 from torch import Tensor
 
 from dirac_enhance import BaseReconstruction, DeviceError
-from dirac_enhance.batch import decoding, runner
+from dirac_enhance.batch import decoding, lanes
 from dirac_enhance.batch.recipe import Enhanced, Failed, Skipped
 from dirac_enhance.image import OutputSettings
 
 if TYPE_CHECKING:
-    from tests.batch.conftest import Bench
+    from tests.batch.conftest import Bench, UseLanes
+
+PATIENCE = 10.0
+"""Seconds until a test gives up waiting for another thread."""
 
 
 def test_a_bad_file_fails_alone(bench: Bench) -> None:
@@ -161,7 +167,7 @@ def test_a_file_by_itself_creates_no_folder_and_does_not_skip(bench: Bench) -> N
 
 
 def test_closing_stops_the_run_and_leaves_whole_results_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "BATCH_PIXELS", decoding.SMALLEST_WEIGHT)
+    monkeypatch.setattr(lanes, "CPU_BATCH_PIXELS", decoding.SMALLEST_WEIGHT)
     for _ in range(40):
         bench.add(8, 8)
 
@@ -174,14 +180,30 @@ def test_closing_stops_the_run_and_leaves_whole_results_only(bench: Bench, monke
     assert all(result.read_bytes().endswith(b"IEND\xaeB`\x82") for result in results)
 
 
-def test_ctrl_c_stops_within_one_evaluation_and_leaves_nothing(bench: Bench) -> None:
-    for _ in range(3):
-        bench.add(200, 200)
-    bench.predictor.before = lambda _: signal.raise_signal(signal.SIGINT)
+@pytest.mark.skipif(os.name != "posix", reason="signals to a thread are POSIX's")
+def test_ctrl_c_stops_within_one_evaluation_and_leaves_nothing(
+    bench: Bench, lanes_of: UseLanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes_of(2)
+    begun, stopped, shutdown = Barrier(2), Event(), ThreadPoolExecutor.shutdown
+
+    def interrupt(_: Tensor) -> None:
+        if begun.wait(PATIENCE) == 0:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # as the terminal does
+        stopped.wait(PATIENCE)
+
+    def stop(pool: ThreadPoolExecutor, **keywords: bool) -> None:
+        stopped.set()
+        shutdown(pool, **keywords)
+
+    for height in (200, 208, 216):
+        bench.add(height, 200)
+    bench.predictor.before = interrupt
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", stop)
 
     with pytest.raises(KeyboardInterrupt):
         list(bench.run())
-    assert len(bench.predictor.batches) == 1
+    assert len(bench.predictor.batches) == 2  # the first of two evaluations on each lane
     assert not (bench.folder / "results").exists()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 
 import folder
@@ -15,11 +16,18 @@ from speed import Cost
 
 
 @pytest.mark.parametrize(
-    ("pictures", "pixels", "sizes"),
-    [(65, 160 * 120, [30, 30, 5]), (30, 160 * 120, [30]), (3, 300_000, [1, 1, 1]), (200, 256, [144, 56])],
+    ("pictures", "pixels", "threads", "sizes"),
+    [
+        (30, 160 * 120, 2, [13, 13, 4]),
+        (13, 160 * 120, 1, [13]),
+        (3, 300_000, 2, [1, 1, 1]),
+        (100, 256, 1, [64, 36]),
+        (20, 256, 16, [2] * 10),
+        (16, 256, 16, [1] * 16),
+    ],
 )
-def test_batches_are_those_of_a_run(pictures: int, pixels: int, sizes: list[int]) -> None:
-    assert batch_sizes(pictures, padded_pixels=pixels) == sizes
+def test_batches_are_those_of_a_run(pictures: int, pixels: int, threads: int, sizes: list[int]) -> None:
+    assert batch_sizes(pictures, padded_pixels=pixels, device=torch.device("cpu"), threads=threads) == sizes
 
 
 def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,8 +39,10 @@ def test_a_row_is_measured_printed_and_recorded(tmp_path: Path, monkeypatch: pyt
 
     assert result.exit_code == 0, result.output
     (row,) = json.loads(record.read_text())["rows"]
-    assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == ("steps 1", 1, 4, 4)
+    sizes = batch_sizes(4, padded_pixels=4096, device=torch.device("cpu"), threads=torch.get_num_threads())
+    assert (row["case"], row["evaluations"], row["pictures"], row["batch"]) == ("steps 1", 1, 4, sizes[0])
     assert 0 < row["network_seconds"] < row["command_seconds"]
+    assert row["network_seconds"] == min(row["network_seconds_one_by_one"], row["network_seconds_in_lanes"])
     share = row["share_of_network_throughput"]
     assert share == pytest.approx(row["network_seconds"] / row["command_seconds"], rel=1e-4)
     assert f"{share:8.0%}" in result.output

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 import torch
-from click.testing import Result
+from click.testing import CliRunner, Result
+from PIL import Image
 
-from dirac_enhance import BaseReconstruction, CodecHost, RegisteredCodec
+from dirac_enhance import BaseReconstruction, CodecHost, InvalidBitstreamError, RegisteredCodec
+from dirac_enhance.cli.group import build_group
 from dirac_enhance_jpeg import JpegCodec
 
 Run = Callable[..., Result]
@@ -107,6 +112,26 @@ class _Exits(_Broken):
         sys.exit(1)
 
 
+class _FailsToEncode(_Broken):
+    def encode(self, pixels: torch.Tensor, *, rate_factor: float) -> bytes:
+        raise ZeroDivisionError("no bits")
+
+
+class _EncodesToText(_Broken):
+    def encode(self, pixels: torch.Tensor, *, rate_factor: float) -> Any:
+        return "bits"
+
+
+class _DecodesToAnotherSize(_Broken):
+    def decode(self, data: bytes) -> BaseReconstruction:
+        return BaseReconstruction(torch.zeros(3, 8, 16), coded_bytes=len(data))
+
+
+class _CannotReadItself(_Broken):
+    def decode(self, data: bytes) -> BaseReconstruction:
+        raise InvalidBitstreamError("no marker")
+
+
 @pytest.fixture
 def broken() -> type[_Broken]:
     return _Broken
@@ -149,3 +174,65 @@ def test_codec_that_fails_to_detect_is_named_once_and_other_codecs_go_on(run: Ru
     assert result.exit_code == 0
     (warning,) = (line for line in result.stderr.splitlines() if line.startswith("Warning: "))
     assert "codec 'broken' from dist-broken 0.3 failed to look at a file and is left out: IndexError: header" in warning
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (_FailsToEncode, "failed to encode: ZeroDivisionError: no bits; tell the plugin's authors"),
+        (_EncodesToText, "broke its contract: it encoded to 'bits', expected the bytes of a file"),
+        (_Exits, "failed: SystemExit: 1; tell the plugin's authors"),
+        (_DecodesToNaN, "broke its contract: it decoded to pixels from nan to nan, expected 0 to 1"),
+        (_DecodesToAnotherShape, "broke its contract: pixels of shape (8, 8, 3)"),
+        (_DecodesToAnotherSize, "broke its contract: it coded 48×48 pixels and decoded 16×8"),
+        (_CannotReadItself, "broke its contract: it cannot decode what it encoded at rate factor"),
+    ],
+)
+def test_training_ends_with_one_line_that_names_the_plugin(
+    run: Run, photographs: Path, tmp_path: Path, fault: str
+) -> None:
+    settings = ("--network", "tiny", "--crop-size", "32", "--batch-size", "1", "--workers", "0", "--lpips-weight", "0")
+    where = ("--data", photographs, "-o", tmp_path / "run", "--device", "cpu", "--iterations", "1")
+
+    result = run("train", "--codec", "broken", *where, *settings)
+
+    assert result.exit_code == 1
+    (error,) = result.stderr.splitlines()
+    assert error.startswith(f"Error: codec 'broken' from dist-broken 0.3 {fault}")
+
+
+_UNABLE = """
+from dirac_enhance_jpeg import JpegCodec
+
+class UnableCodec(JpegCodec):
+    id = "broken"
+    def encode(self, pixels, *, rate_factor):
+        raise ZeroDivisionError("no bits")
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_making_pairs_ends_with_one_line_that_names_the_plugin(
+    host: CodecHost, photographs: Path, tmp_path: Path, jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"unable_{jobs}.py").write_text(_UNABLE)  # where the child processes can import it
+    monkeypatch.syspath_prepend(tmp_path)
+    codec = importlib.import_module(f"unable_{jobs}").UnableCodec()
+    broken = replace(host, codecs={"broken": replace(host.codecs["broken"], codec=codec)})
+    where = (str(photographs), "--codec", "broken", "-o", str(tmp_path / "pairs"))
+
+    arguments = ["make-pairs", *where, "--count", "2", "--crop-size", "32", "--jobs", jobs]
+    result = CliRunner().invoke(build_group(broken), arguments)
+
+    assert result.exit_code == 1
+    (error,) = result.stderr.splitlines()
+    assert "codec 'broken' from dist-broken 0.3 failed to encode: ZeroDivisionError: no bits" in error
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    samples = numpy.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=numpy.uint8)
+    Image.fromarray(samples).resize((64, 64), Image.Resampling.BICUBIC).save(folder / "one.png")
+    return folder

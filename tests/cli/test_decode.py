@@ -48,8 +48,9 @@ def test_several_go_to_a_folder_and_a_bad_one_stops_nothing(run: Run, photo: Pat
     result = run("decode", tmp_path / "bad.jpg", photo, tmp_path / "other.jpg", "-o", tmp_path / "results")
 
     assert result.exit_code == 1
-    assert result.stderr.count("\n") == 1
-    assert "bad.jpg': the file's content is of no known codec" in result.stderr
+    (error,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert "bad.jpg': the file's content is of no known codec" in error
+    assert result.stderr.splitlines()[-1] == "2 decoded, 0 skipped, 1 failed"
     assert _files(tmp_path / "results") == ["other.png", "photo.png"]
 
 
@@ -119,3 +120,33 @@ def test_a_folder_for_several_is_created(run: Run, photo: Path, tmp_path: Path) 
 
     assert run("decode", photo, tmp_path / "other.jpg", "-o", tmp_path / "new").exit_code == 0
     assert _files(tmp_path / "new") == ["other.png", "photo.png"]
+
+
+def test_a_folder_s_tree_is_mirrored_and_a_second_run_goes_on(run: Run, jpeg_bytes: bytes, tmp_path: Path) -> None:
+    for name in ("album/a.jpg", "album/2020/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg_bytes)
+    (tmp_path / "album" / "notes.txt").write_text("by the sea")
+    folders = (tmp_path / "album", "--recursive", "-o", tmp_path / "plain")
+
+    assert run("decode", *folders).stderr.splitlines()[-2:] == [
+        f"{tmp_path / 'album' / '2020' / 'b.jpg'} (2 of 2)",
+        "2 decoded, 0 skipped, 0 failed",
+    ]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")) == [
+        "plain/2020/b.png",
+        "plain/a.png",
+    ]
+    (tmp_path / "plain" / "a.png").unlink()
+    again = run("decode", *folders, "--verbose")
+    assert (again.exit_code, again.stdout) == (0, f"{tmp_path / 'plain' / 'a.png'}\n")
+    assert again.stderr.splitlines()[-1] == "1 decoded, 1 skipped, 0 failed"
+    assert f"{tmp_path / 'album' / 'notes.txt'}: ignored, of no known codec" in again.stderr
+    assert run("decode", tmp_path / "album").stderr.startswith(f"Error: '{tmp_path / 'album'}' is a folder; pass -")
+
+
+def test_results_beside_their_sources_are_no_inputs_later(run: Run, photo: Path) -> None:
+    pattern = photo.with_name("*")
+    assert run("decode", pattern).stderr.splitlines()[-1] == "1 decoded, 0 skipped, 0 failed"
+    assert run("decode", pattern).stderr.splitlines()[-1] == "0 decoded, 1 skipped, 0 failed"
+    assert _files(photo.parent) == ["photo.decoded.png", "photo.jpg"]

@@ -156,7 +156,7 @@ class Wordy(JpegCodec):
     ("codec", "message"),
     [
         (Breaking(), "codec 'jpeg' from dirac-enhance 1.0 failed to encode: ZeroDivisionError: no pixels left; tell"),
-        (Wordy(), "codec 'jpeg' encoded to 'text'; expected the bytes of a file"),
+        (Wordy(), "broke its contract: it encoded to 'text', expected the bytes of a file"),
     ],
 )
 def test_broken_encoder_is_named(host: CodecHost, original: Path, codec: JpegCodec, message: str) -> None:

@@ -77,7 +77,10 @@ def test_a_second_run_does_what_is_left_without_touching_the_rest(run: Run, albu
     result = run(album, "-r", "-o", better)
 
     assert (result.exit_code, result.stdout) == (0, f"{better / '2020' / 'b.png'}\n")
-    assert _last_line(result) == "1 enhanced, 2 skipped, 0 failed"
+    assert result.stderr.splitlines()[-2:] == [
+        f"{album / '2020' / 'b.jpg'} (3 of 3)",
+        "1 enhanced, 2 skipped, 0 failed",
+    ]
     assert (better / "a.png").read_bytes() == b"as it was"
 
     assert _last_line(run(album, "-r", "-o", better, "--overwrite")) == "3 enhanced, 0 skipped, 0 failed"

@@ -47,7 +47,7 @@ def test_bar_counts_files_that_never_reach_the_network_and_never_goes_back(monke
 
     with follow("4 files", total=4) as progress:
         progress.advance(1.0)
-        progress.settle(Path("bad.jpg"), enhanced=False)
+        progress.settle(Path("bad.jpg"), done=False)
         progress.advance(2.0)
         progress.advance(1.5)
         progress.advance(3.5)
@@ -75,9 +75,17 @@ def test_bar_makes_room_for_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_pipe_gets_a_line_for_each_of_several_files(total: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with follow("files", total=total) as progress:
         progress.advance(0.5)
-        progress.settle(Path("photo.jpg"), enhanced=True)
+        progress.settle(Path("photo.jpg"), done=True)
 
     assert capsys.readouterr().err == line
+
+
+def test_files_settled_before_the_run_count(capsys: pytest.CaptureFixture[str]) -> None:
+    with follow("files", total=10, settled=8) as progress:
+        progress.settle(Path("a.jpg"), done=True)
+        progress.settle(Path("b.jpg"), done=True)
+
+    assert capsys.readouterr().err == "a.jpg (9 of 10)\nb.jpg (10 of 10)\n"
 
 
 def test_quiet_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +94,6 @@ def test_quiet_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with follow("files", total=2, quiet=True) as progress:
         progress.advance(0.5)
-        progress.settle(Path("photo.jpg"), enhanced=True)
+        progress.settle(Path("photo.jpg"), done=True)
 
     assert terminal.getvalue() == ""

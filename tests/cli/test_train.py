@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +79,24 @@ def test_minutes_end_a_training_cleanly_and_resume_goes_on(photographs: Path, tm
     assert load_checkpoint(tmp_path).iteration == reached + 2
 
 
-def test_exported_weights_can_be_the_start_of_a_training(photographs: Path, tmp_path: Path) -> None:
+def test_exported_weights_can_be_the_start_of_a_training_whose_card_has_both(photographs: Path, tmp_path: Path) -> None:
     assert train(photographs, tmp_path / "one", "--iterations", 1).exit_code == 0
-    started = train(
-        photographs, tmp_path / "two", "--iterations", 1, "--from-weights", tmp_path / "one" / "jpeg.safetensors"
-    )
-    assert started.exit_code == 0, started.output
+    first = tmp_path / "one" / "jpeg.safetensors"
+    assert train(photographs, tmp_path / "two", "--iterations", 1, "--from-weights", first).exit_code == 0
+    resumed = train(photographs, tmp_path / "two", "--iterations", 3, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+
+    training = WeightsFile(tmp_path / "two" / "jpeg.safetensors").metadata().training
+    assert training is not None
+    sha256 = hashlib.sha256(first.read_bytes()).hexdigest()
+    rows = [(run["started_from"], run["iterations"], run["pairs"]) for run in training["runs"]]
+    assert rows == [(None, 1, 2), (sha256, 3, 6)]
+    card = (tmp_path / "two" / "jpeg.md").read_text()
+    assert ", 4 iterations in 2 runs, 8 pairs, " in card.splitlines()[2]
+    assert "| random weights | 1 | 2 |" in card
+    assert f"| weights `{sha256[:12]}` | 3 | 6 |" in card
+    (row,) = json.loads((tmp_path / "two" / "manifest.json").read_text())["weights"]
+    assert "4 iterations in 2 runs" in row["summary"]
 
 
 def test_export_chooses_the_sampling_defaults(photographs: Path, tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from dirac_enhance import ImageMetadata
 from dirac_enhance.errors import TrainingError
-from dirac_enhance.training.images import TEXTURE_BOUNDS, ImagePool, load_pool, texture
+from dirac_enhance.image import OutputSettings, write_image
+from dirac_enhance.training.images import TEXTURE_BOUNDS, ImagePool, load_pool, read_pixels, texture
 
 
 def test_a_source_is_the_name_before_two_underscores_or_the_folder(photographs: Path) -> None:
@@ -41,6 +44,13 @@ def test_crops_have_the_size_asked_for_even_from_barely_larger_images(photograph
     pool = load_pool(photographs, smallest_side=90)
     crop = pool.draw_crop(np.random.default_rng(2), size=90, smallest_scale=scale)
     assert crop.shape == (90, 90, 3)
+
+
+def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path) -> None:
+    levels = torch.full((3, 8, 8), 0.0)
+    levels[:, :, 4:] = 200.6 / 255  # cut down to its upper byte it is 200
+    write_image(tmp_path / "deep.png", levels, metadata=ImageMetadata(), output=OutputSettings(depth=16))
+    assert sorted(set(read_pixels(tmp_path / "deep.png").ravel().tolist())) == [0, 201]
 
 
 def test_texture_is_bounded_at_both_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.catalogue import NETWORKS
+from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training import loop
 from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
@@ -58,6 +60,11 @@ def run(photographs: Path, codec: SteppedCodec, tmp_path: Path) -> TrainingRun:
     )
 
 
+def has_cpp_compiler() -> bool:
+    """Whether there is one that torch.compile would use."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
+
+
 def random_lpips() -> LPIPS:
     """LPIPS over the features of a SqueezeNet that has learned nothing."""
     from torchvision import models
@@ -71,6 +78,24 @@ def random_lpips() -> LPIPS:
 
 def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.skipif(not has_cpp_compiler(), reason="torch.compile needs a C++ compiler for the CPU")
+def test_a_compiled_training_can_go_on_uncompiled(run: TrainingRun, tmp_path: Path) -> None:
+    """Slow where PyTorch's own cache of compiled networks has none of this one."""
+    network = UNetConfig((8,), blocks_per_level=1, middle_blocks=1, patch=4, skips="add", normalisation="none")
+    once = replace(SETTINGS, iterations=1, batch_size=1, own_estimates=0)
+    compiled = replace(run, network=network, settings=once, folder=tmp_path / "run", compiled=True)
+    compiled.folder.mkdir()
+    counters = pytest.importorskip("torch._dynamo.utils", reason="this PyTorch cannot compile").counters["stats"]
+    graphs = counters["unique_graphs"]
+
+    first = load_checkpoint(compiled.start())
+
+    assert counters["unique_graphs"] > graphs
+    assert first.weights.keys() == first.averaged.keys() == UNet(network).state_dict().keys()  # without _orig_mod
+    twice = replace(compiled, compiled=False, settings=replace(once, iterations=2))
+    assert load_checkpoint(twice.resume()).iteration == 2
 
 
 def test_training_lowers_the_squared_error(run: TrainingRun) -> None:

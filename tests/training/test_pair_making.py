@@ -18,7 +18,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dirac_enhance.errors import TrainingError
+from dirac_enhance import RegisteredCodec
+from dirac_enhance.errors import PluginError, TrainingError
+from dirac_enhance.guard import guard_codec
 from dirac_enhance.training import pair_making
 from dirac_enhance.training.pair_index import read_index
 from dirac_enhance.training.pair_making import PairPlan, make_pairs
@@ -186,10 +188,10 @@ def test_an_encoder_s_failure_names_the_crop(plan: PairPlan) -> None:
         def encode(self, pixels: torch.Tensor, *, rate_factor: float) -> bytes:
             raise ZeroDivisionError("no bits")
 
-    with pytest.raises(
-        TrainingError, match=r"could not encode '.*\.png' at \(\d+, \d+\), .*ZeroDivisionError: no bits"
-    ):
-        make_pairs(plan, Broken(), report=quiet)
+    guarded = guard_codec(RegisteredCodec(Broken(), None, "dist-broken", "0.3"))
+    failed = r"codec 'jpeg' from dist-broken 0\.3 failed to encode: ZeroDivisionError: no bits"
+    with pytest.raises(PluginError, match=rf"^'.*\.png' at \(\d+, \d+\), rate factor \d+: {failed}"):
+        make_pairs(plan, guarded, report=quiet)
 
 
 def test_bad_requests_are_refused(plan: PairPlan, qp_codec: QuantisingCodec, qp_reader: QuantisedReader) -> None:

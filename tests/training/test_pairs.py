@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from dirac_enhance import EncodingCodec, PluginError, RegisteredCodec
+from dirac_enhance.guard import guard_codec
 from dirac_enhance.training.batches import pair_batches
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
+from dirac_enhance_jpeg import JpegCodec
 
 if TYPE_CHECKING:
     from tests.training.conftest import QuantisingCodec, SteppedCodec
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 PLAIN = PairRecipe(
     crop_size=32, rate_bounds=(4, 32), varied_options=0, recompressed=0, shifted=0, rate_hidden=0, gray=0
 )
+
+
+class UnableCodec(JpegCodec):
+    def encode(self, pixels: torch.Tensor, *, rate_factor: float) -> bytes:
+        raise ZeroDivisionError("no bits")
 
 
 @pytest.fixture
@@ -126,6 +134,17 @@ def test_worker_processes_make_the_batches_that_one_process_makes(maker: PairMak
     here, there = (next(pair_batches(maker, batch_size=2, workers=workers, seed=(5,))) for workers in (0, 1))
     assert torch.equal(here.original, there.original)
     assert torch.equal(here.base_reconstruction, there.base_reconstruction)
+
+
+def test_a_worker_s_failure_is_one_line_that_names_the_plugin(photographs: Path) -> None:
+    guarded = guard_codec(RegisteredCodec(UnableCodec(), None, "dist-broken", "0.3"))
+    assert isinstance(guarded, EncodingCodec)
+    maker = PairMaker(load_pool(photographs, smallest_side=48), guarded, PLAIN)
+    with pytest.raises(PluginError) as raised:
+        next(pair_batches(maker, batch_size=2, workers=1, seed=(5,)))
+    assert str(raised.value) == (
+        "codec 'jpeg' from dist-broken 0.3 failed to encode: ZeroDivisionError: no bits; tell the plugin's authors"
+    )
 
 
 def test_measured_power_falls_as_the_rate_rises_and_weighs_against_it(maker: PairMaker) -> None:
