@@ -32,6 +32,9 @@ class Protocol:
     source: str
 
 
+SIMULATED_JPEG = "simulated-jpeg"
+"""What stands in the place of a codec's id where DDRM's imitation coded the pictures."""
+
 _FBCNN = "jiaxi-jiang/FBCNN:main_test_fbcnn_color.py, utils/utils_image.py@54d1831"
 _DDRM = "bahjat-kawar/ddrm-jpeg:functions/jpeg_torch.py, runners/diffusion.py@e3704ce"
 _GAUSSIAN = "SSIM Gaussian 11×11 σ 1.5"
@@ -82,8 +85,8 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 id="ddrm-jpeg",
                 base="simulated-jpeg",
                 coding=(
-                    "imagenet-val1k at 256×256; its own floating-point DCT, chroma every second pixel,"
-                    " repeated on decoding, nothing rounded to 8 bits"
+                    "simulated JPEG: floating-point DCT, chroma every second pixel, repeated on decoding, nothing"
+                    " rounded to 8 bits"
                 ),
                 measuring="PSNR of floating-point pictures clamped to [0, 1], mean over pictures",
                 source=_DDRM,
