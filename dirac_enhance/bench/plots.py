@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from dirac_enhance import BenchmarkError
 from dirac_enhance.atomic import write_atomically
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dirac_enhance.bench.cells import Cell
+    from dirac_enhance.bench.cells import Cell, Method
     from dirac_enhance.bench.results_table import ResultsTable
 
 _INCHES = (6.0, 4.4)
 _DOTS_PER_INCH = 150
-_BASE_STYLE = {"color": "black", "linestyle": "--", "marker": "s"}
-_PUBLISHED_STYLE = {"linestyle": ":", "marker": "d"}
+_STYLES: Mapping[Method, Mapping[str, Any]] = MappingProxyType(
+    {
+        "base": {"color": "black", "linestyle": "--", "marker": "s"},
+        "published": {"linestyle": ":", "marker": "d"},
+    }
+)
 
 
 def plot_tables(tables: Sequence[ResultsTable], folder: Path) -> list[Path]:
@@ -142,18 +147,19 @@ def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | No
                 if (bpp := table.bits_per_pixel(cell)) and (mean := cell.mean(measure.id)) is not None
             ]
             if points:
-                style = (
-                    _BASE_STYLE
-                    if each.key.method == "base"
-                    else _PUBLISHED_STYLE
-                    if each.key.method == "published"
-                    else {"marker": "o"}
-                )
+                style = _STYLES.get(each.key.method, {"marker": "o"})
                 x, y = zip(*sorted(points), strict=True)
-                axes.plot(x, y, markersize=4, label=each.name, **style)  # type: ignore[arg-type] # one dictionary of several keywords
+                axes.plot(
+                    x,
+                    y,
+                    markersize=4,
+                    label=f"{each.name} (published)" if each.key.method == "published" else each.name,
+                    **style,
+                )
         _finish(axes)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
+        low, high = axes.get_xlim()
+        axes.xaxis.set_minor_formatter("{x:g}" if high < 10 * low else "")  # over a decade they would overlap
         axes.tick_params(axis="x", which="both", labelsize=8)
     return figure
 

@@ -10,12 +10,11 @@ from dirac_enhance import DiracWarning
 from dirac_enhance.bench.cells import Cell, CellKey
 from dirac_enhance.bench.measures import MEASURES, Measure
 from dirac_enhance.bench.protocols import PROTOCOLS, Protocol, also_meets
+from dirac_enhance.bench.published_markdown import LEGEND
 from dirac_enhance.bench.results import Results
 from dirac_enhance.bench.series import Series, series_of
 
 _TEXTS = ("codec", "method")
-LEGEND = {"≈": "≈ read off a plot", "†": "† remembered, not verified: check before quoting"}
-"""What follows a published figure that is not verified → what it means."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from dirac_enhance.bench.cells import Cell
 from dirac_enhance.bench.measures import Measure
+from dirac_enhance.bench.published_markdown import LEGEND
 from dirac_enhance.bench.report.markup import Markup, element, join
-from dirac_enhance.bench.results_table import LEGEND, ResultsTable, format_figure
+from dirac_enhance.bench.results_table import ResultsTable, format_figure
 from dirac_enhance.bench.series import Series
 
 _TAGS = {"base": None, "steps": None, "peer": "peer", "published": "published"}
