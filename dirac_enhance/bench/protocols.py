@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -138,18 +138,3 @@ def find_protocol(protocol_id: str) -> Protocol:
         return PROTOCOLS[protocol_id]
     except KeyError:
         raise BenchmarkError(f"unknown protocol '{protocol_id}'; expected one of {', '.join(PROTOCOLS)}") from None
-
-
-def one_protocol(protocol_ids: Iterable[str]) -> Protocol:
-    """Return the one protocol that all these figures share, so that they may stand in one table.
-
-    Raises:
-        BenchmarkError: if they do not share one, or there is none.
-    """
-    protocols = [find_protocol(protocol_id) for protocol_id in dict.fromkeys(protocol_ids)]
-    if len(protocols) == 1:
-        return protocols[0]
-    if not protocols:
-        raise BenchmarkError("a table without figures has no protocol")
-    names = " and ".join(f"'{protocol.id}' ({protocol.base}: {protocol.coding})" for protocol in protocols)
-    raise BenchmarkError(f"figures of the protocols {names} cannot be compared; make a table for each")
