@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image
 
 from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
-from dirac_enhance.training.images import SUFFIXES
+from dirac_enhance.bench.preparation import Preparation, find_pictures, read_original
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -42,7 +41,7 @@ def read_folder(folder: Path, *, only: Collection[str] | None = None, limit: int
     Raises:
         InvalidImageError: if there is none, or one of `only` is missing.
     """
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = [file for file in find_pictures(folder) if file.parent == folder]
     if not files:
         raise InvalidImageError(f"no pictures in {folder}; expected files such as {folder / 'kodim01.png'}")
     if only is not None:
@@ -54,8 +53,7 @@ def read_folder(folder: Path, *, only: Collection[str] | None = None, limit: int
 
 def read_picture(file: Path) -> Tensor:
     """Read one picture as (3, H, W) float32 RGB in [0, 1]."""
-    with Image.open(file) as image:
-        return to_pixels(np.array(image.convert("RGB")))
+    return read_original(file, Preparation.AS_IT_IS)
 
 
 def to_pixels(samples: NDArray[np.uint8]) -> Tensor:

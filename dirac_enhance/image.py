@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from dirac_enhance.codec import BaseReconstruction, ImageMetadata
 
+PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm")
+"""Of the files that originals and training photographs come in."""
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's mode by number of channels."""
 _TURNS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dirac_enhance import BenchmarkError
 from dirac_enhance.bench.protocols import find_protocol
@@ -53,15 +53,6 @@ class CellKey:
     late_start: int | None = None
     eta: float = 0.0
     precision: str | None = None
-
-    @property
-    def name(self) -> str:
-        """As tables name it: "jpeg", "steps 100", "steps 100, mean of 8", "fbcnn"."""
-        if self.method == "base":
-            return self.codec
-        if self.method != "steps":
-            return self.peer or ""
-        return f"steps {self.steps}" + (f", mean of {self.samples}" if self.samples > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +112,10 @@ class Cell:
     peak_memory_mib: float | None = None
     published: Printed | None = None
 
+    def mean(self, measure_id: str) -> float | None:
+        """Return a metric's mean; None where it was not measured, or is infinite."""
+        return self.metrics[measure_id].mean if measure_id in self.metrics else None
+
     def to_json(self) -> dict[str, Any]:
         """As an object of a results file."""
         cell = asdict(self)
@@ -145,7 +140,7 @@ def parse_cell(contents: Mapping[str, Any], *, images: int) -> Cell:
         known = {each.name: contents[each.name] for each in fields(CellKey) if each.name in contents}
         known["codec_options"] = tuple(sorted(known.get("codec_options", {}).items()))
         key = CellKey(**known)
-        find_protocol(key.protocol)
+        _check_key(key)
         printed = contents.get("published")
         cell = Cell(
             key,
@@ -159,8 +154,23 @@ def parse_cell(contents: Mapping[str, Any], *, images: int) -> Cell:
         raise BenchmarkError(f"a cell is damaged ({type(cause).__name__}: {cause})") from cause
     for name, each in {"bpp": cell.bpp, **cell.metrics}.items():
         if len(each.values) not in (0, images):
-            raise BenchmarkError(f"{name} of '{key.name}' has {len(each.values)} values for {images} images")
+            raise BenchmarkError(f"{name} of '{key.method}' has {len(each.values)} values for {images} images")
     return cell
+
+
+def _check_key(key: CellKey) -> None:
+    find_protocol(key.protocol)
+    if key.method not in get_args(Method):
+        raise ValueError(f"method {key.method!r:.40}")
+    whole: tuple[object, ...] = (key.steps, key.samples, key.seed, key.evaluations, key.trajectory_evaluations)
+    if not all(each is None or (isinstance(each, int) and not isinstance(each, bool)) for each in whole):
+        raise TypeError(f"one of {whole!r:.80} is no whole number")
+    numbers: tuple[object, ...] = (key.rate, key.late_start, key.eta)
+    if not all(each is None or isinstance(each, int | float) for each in numbers):
+        raise TypeError(f"one of {numbers!r:.80} is no number")
+    texts: tuple[object, ...] = (key.codec, key.peer, key.weights_sha256, key.spacing)
+    if not all(each is None or isinstance(each, str) for each in texts):
+        raise TypeError(f"one of {texts!r:.80} is no text")
 
 
 def _parse_values(contents: Mapping[str, Any]) -> Values:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dirac_enhance import DiracError
+from dirac_enhance import BenchmarkError, DiracError
 from dirac_enhance.bench.cells import Cell, CellKey, Values
 from dirac_enhance.bench.concurrency import in_order
 from dirac_enhance.bench.memory import PeakMemory
@@ -23,15 +23,14 @@ from dirac_enhance.bench.methods import (
     PlainCodec,
     Restored,
     Row,
-    SimulatedCodec,
     SimulatedPeer,
     evaluations_of,
     late_start_of,
-    only_originals,
+    simulated_pictures,
 )
-from dirac_enhance.bench.protocols import protocol_of
+from dirac_enhance.bench.protocols import SIMULATED_JPEG, protocol_of
 from dirac_enhance.bench.remaining_time import RemainingTime
-from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer
+from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer, name_of
 from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
 from dirac_enhance.bench.results import LeftOut
 from dirac_enhance.rate_search import encode_at
@@ -64,10 +63,12 @@ class BenchPlan:
         samples: how many to average, each number for each of `steps`.
         sampling: everything else about it.
         peers: that can run.
+        simulated_jpeg: measure on DDRM's imitation of JPEG, too; a peer that codes so itself is reason enough.
         jobs: pictures measured, or restored by a peer, at once.
 
     Raises:
         RateFactorError: if a rate factor is out of the codec's range.
+        BenchmarkError: if JPEG is simulated beside another codec.
     """
 
     codec: EncodingCodec
@@ -78,9 +79,12 @@ class BenchPlan:
     samples: tuple[int, ...] = (1,)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     peers: tuple[AnyRestorer, ...] = ()
+    simulated_jpeg: bool = False
     jobs: int = 1
 
     def __post_init__(self) -> None:
+        if self.simulated_jpeg and self.codec.id != "jpeg":
+            raise BenchmarkError(f"simulated JPEG is measured beside codec 'jpeg', not '{self.codec.id}'")
         for rate in self.rates:
             self.codec.rate_range.check(rate)
 
@@ -93,19 +97,24 @@ class BenchPlan:
         """Everything to measure, rate by rate; what takes least comes first."""
         for rate in self.rates:
             base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options)
-            yield rate, PlainCodec(base)
-            if self.enhancer is not None and self.steps:
-                yield rate, Enhanced(self.enhancer, tuple(self._steps(self.enhancer, base)), self.sampling)
-            simulating = [peer for peer in self.peers if isinstance(peer, SimulatingRestorer)]
+            yield from ((rate, method) for method in self._own(base, prefix=""))
             for peer in self.peers:
                 if not isinstance(peer, SimulatingRestorer):
-                    key = replace(base, method="peer", peer=peer_name(peer), weights_sha256=_weights_of(peer))
+                    key = replace(base, method="peer", peer=name_of(peer), weights_sha256=_weights_of(peer))
                     yield rate, Peer(peer, key, self.jobs)
-            if simulating:
-                key = CellKey("simulated-jpeg", rate, "base", "ddrm-jpeg")
-                yield rate, SimulatedCodec(key, int(rate))
+            simulating = [peer for peer in self.peers if isinstance(peer, SimulatingRestorer)]
+            if simulating or self.simulated_jpeg:
+                base = CellKey(SIMULATED_JPEG, rate, "base", "ddrm-jpeg")
+                yield from ((rate, method) for method in self._own(base, prefix="simulated "))
                 for each in simulating:
-                    yield rate, SimulatedPeer(each, replace(key, method="peer", peer=each.id), int(rate))
+                    yield rate, SimulatedPeer(each, replace(base, method="peer", peer=each.id), int(rate))
+
+    def _own(self, base: CellKey, *, prefix: str) -> Iterator[Method]:
+        """The base, and our own enhancer on it."""
+        yield PlainCodec(base, kind=f"{prefix}base")
+        if self.enhancer is not None and self.steps:
+            keys = tuple(self._steps(self.enhancer, base))
+            yield Enhanced(self.enhancer, keys, self.sampling, kind=f"{prefix}steps")
 
     def _steps(self, enhancer: Enhancer, base: CellKey) -> Iterator[CellKey]:
         metadata, sampling = enhancer.metadata, self.sampling
@@ -127,12 +136,6 @@ class BenchPlan:
                 )
 
 
-def peer_name(peer: AnyRestorer) -> str:
-    """As results name a peer: its id, of a file the name alone, since records name no one's folders."""
-    kind, colon, rest = peer.id.partition(":")
-    return f"{kind}:{rest.rpartition('/')[2]}" if colon and kind == "spandrel" else peer.id
-
-
 def _weights_of(peer: AnyRestorer) -> str | None:
     """Digest of the file of a peer that is one, so that another file of its name is another cell."""
     return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
@@ -145,9 +148,9 @@ def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[
     for peer in peers:
         absence = peer.available()
         if absence is not None:
-            left_out.append(LeftOut(peer_name(peer), f"absent: {absence}"))
+            left_out.append(LeftOut(name_of(peer), f"absent: {absence}"))
         elif codec.id != "jpeg":
-            left_out.append(LeftOut(peer_name(peer), f"it restores JPEG, not pictures of codec '{codec.id}'"))
+            left_out.append(LeftOut(name_of(peer), f"it restores JPEG, not pictures of codec '{codec.id}'"))
         else:
             present.append(peer)
     return tuple(present), left_out
@@ -273,8 +276,8 @@ class Harness:
         return coded, restored, self.meter.compare(coded.original, pictures)
 
     def _pictures(self, rate: float, method: Method) -> Iterator[Coded]:
-        if isinstance(method, (SimulatedCodec, SimulatedPeer)):
-            yield from only_originals(self.originals)
+        if method.keys[0].codec == SIMULATED_JPEG:
+            yield from simulated_pictures(self.originals, quality=int(rate))
             return
         codec = self.plan.codec
         contents = self._contents.setdefault(rate, [])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from dirac_enhance import DiracError, RestorerError
+from dirac_enhance import BaseReconstruction, DiracError, RestorerError
 from dirac_enhance.bench.cells import CellKey
 from dirac_enhance.bench.concurrency import in_order
 from dirac_enhance.bench.restorers.restorer import Restorer, SimulatingRestorer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from typing_extensions import Self
 
-    from dirac_enhance import BaseReconstruction, Enhancer
+    from dirac_enhance import Enhancer
 
 _SIMULATED_BATCH = 32
 """Pictures that a program which codes originals itself gets in one run."""
@@ -30,24 +30,17 @@ class Coded:
 
     Args:
         original: (3, H, W) float32 in [0, 1].
-        content: the coded file; empty where nothing was coded.
+        content: the coded file; empty where coding was simulated.
         base: what it decodes to.
-        bits_per_pixel: of the file; None where nothing was coded.
-        seconds: that decoding took.
+        bits_per_pixel: of the file; None where coding was simulated.
+        seconds: that decoding took; None where it was simulated.
     """
 
     original: Tensor
     content: bytes
-    base: BaseReconstruction | None
+    base: BaseReconstruction
     bits_per_pixel: float | None
     seconds: float | None
-
-    @property
-    def decoded(self) -> BaseReconstruction:
-        """What the file decodes to."""
-        if self.base is None:
-            raise ValueError("nothing was coded")
-        return self.base
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +107,7 @@ class PlainCodec(_SingleKey):
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
-        return ((coded, [Restored(self.key, coded.decoded.pixels, coded.seconds)]) for coded in pictures)
+        return ((coded, [Restored(self.key, coded.base.pixels, coded.seconds)]) for coded in pictures)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +125,7 @@ class Enhanced:
 
     def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
         """As `Method.restore`."""
-        return ((coded, list(self._restore(coded.decoded))) for coded in pictures)
+        return ((coded, list(self._restore(coded.base))) for coded in pictures)
 
     def _restore(self, base: BaseReconstruction) -> Iterator[Restored]:
         sums: dict[int, Tensor] = {}
@@ -215,23 +208,6 @@ class Peer(_SingleKey):
         return coded, [Restored(self.key, pixels, seconds)]
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedCodec(_SingleKey):
-    """DDRM's imitation of JPEG, decoded, without enhancement."""
-
-    key: CellKey
-    quality: int
-    kind: str = "simulated base"
-
-    def restore(self, pictures: Iterator[Coded]) -> Iterator[Row]:
-        """As `Method.restore`."""
-        from dirac_enhance.bench.simulated_jpeg import decode, encode
-
-        for coded in pictures:
-            pixels = decode(encode(coded.original, quality=self.quality))
-            yield coded, [Restored(self.key, pixels, None)]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedPeer(_SingleKey):
     """A peer that codes originals itself: many at a time, since its program loads its network anew in each run."""
@@ -262,6 +238,14 @@ class SimulatedPeer(_SingleKey):
             raise RestorerError(f"{self.restorer.id} failed: {type(cause).__name__}: {cause}") from cause
 
 
-def only_originals(originals: Iterable[Tensor]) -> Iterator[Coded]:
-    """Originals for methods that code themselves."""
-    return (Coded(original, b"", None, None, None) for original in originals)
+def simulated_pictures(originals: Iterable[Tensor], *, quality: int) -> Iterator[Coded]:
+    """Code originals by DDRM's imitation of JPEG, which makes no file: clamped to [0, 1], not rounded to 8 bits.
+
+    Raises:
+        InvalidImageError: at a picture whose sides are no multiples of 16.
+    """
+    from dirac_enhance.bench.simulated_jpeg import decode, encode
+
+    for original in originals:
+        pixels = decode(encode(original, quality=quality)).clamp(0, 1)
+        yield Coded(original, b"", BaseReconstruction(pixels, coded_bytes=0, rate_factor=quality), None, None)

@@ -94,7 +94,10 @@ def read_set(
         raise BenchmarkError(f"no picture in '{folder}' can be read; the first: {remarks[0]}")
     if preset is not None and limit is None:
         preset.check_pixels(pixel_hash)
-    name = _name_of(folder, originals, pixel_hash) if preset is None else preset.id
+    if preset is not None:
+        name = preset.id
+    else:
+        name = folder.resolve().name if limit is not None else _name_of(folder, originals, pixel_hash)
     if limit is not None:
         name = f"{name}, first {len(originals)}"
     remarks += [*_about_channels(originals), *_about_sizes(originals)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from dirac_enhance import BenchmarkError
 from dirac_enhance.atomic import write_atomically
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dirac_enhance.bench.cells import Cell
+    from dirac_enhance.bench.cells import Cell, Method
     from dirac_enhance.bench.results_table import ResultsTable
 
 _INCHES = (6.0, 4.4)
 _DOTS_PER_INCH = 150
-_BASE_STYLE = {"color": "black", "linestyle": "--", "marker": "s"}
+_STYLES: Mapping[Method, Mapping[str, Any]] = MappingProxyType(
+    {
+        "base": {"color": "black", "linestyle": "--", "marker": "s"},
+        "published": {"linestyle": ":", "marker": "d"},
+    }
+)
 
 
 def plot_tables(tables: Sequence[ResultsTable], folder: Path) -> list[Path]:
@@ -124,7 +130,9 @@ def _draw_rate(
 
 
 def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | None:
-    drawable = [each for each in measures if any(_has(cell, each) and _bpp(cell, table) for cell in table.cells)]
+    drawable = [
+        each for each in measures if any(_has(cell, each) and table.bits_per_pixel(cell) for cell in table.cells)
+    ]
     if not drawable:
         return None
     figure, panels = _panels(table, len(drawable))
@@ -132,39 +140,28 @@ def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | No
         axes.set_xlabel("bits per pixel")
         axes.set_ylabel(measure.heading)
         axes.set_xscale("log")
-        for name, cells in _curves(cell for cell in table.cells if _has(cell, measure)).items():
-            points = sorted((bpp, _mean(cell, measure)) for cell in cells if (bpp := _bpp(cell, table)))
-            style = _BASE_STYLE if cells[0].key.method == "base" else {"marker": "o"}
-            axes.plot([x for x, _ in points], [y for _, y in points], markersize=4, label=name, **style)  # type: ignore[arg-type] # one dictionary of several keywords
+        for each in table.series:
+            points = [
+                (bpp, mean)
+                for cell in each.cells.values()
+                if (bpp := table.bits_per_pixel(cell)) and (mean := cell.mean(measure.id)) is not None
+            ]
+            if points:
+                style = _STYLES.get(each.key.method, {"marker": "o"})
+                x, y = zip(*sorted(points), strict=True)
+                axes.plot(
+                    x,
+                    y,
+                    markersize=4,
+                    label=f"{each.name} (published)" if each.key.method == "published" else each.name,
+                    **style,
+                )
         _finish(axes)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
+        low, high = axes.get_xlim()
+        axes.xaxis.set_minor_formatter("{x:g}" if high < 10 * low else "")  # over a decade they would overlap
         axes.tick_params(axis="x", which="both", labelsize=8)
     return figure
-
-
-def _curves(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
-    curves: dict[str, list[Cell]] = {}
-    cells = tuple(cells)
-    several = len({cell.key.weights_sha256 for cell in cells if cell.key.method == "steps"}) > 1
-    for cell in cells:
-        key = cell.key
-        if key.method == "published":
-            name = f"{key.codec if key.rate is None else key.peer} (published)"
-        else:
-            weights = f" [{key.weights_sha256[:6]}]" if several and key.method == "steps" and key.weights_sha256 else ""
-            walk = f", {key.spacing}" if key.spacing == "paper" else ""
-            name = f"{key.codec}, {key.name}{walk}{weights}" if key.method != "base" else key.codec
-        curves.setdefault(name, []).append(cell)
-    return curves
-
-
-def _bpp(cell: Cell, table: ResultsTable) -> float | None:
-    """Its bits per pixel; of a published figure at a quality those of our own files at it, as both coded one set."""
-    if cell.bpp.mean is not None or cell.key.rate is None:
-        return cell.bpp.mean
-    ours = (each.bpp.mean for each in table.cells if (each.key.rate, each.key.method) == (cell.key.rate, "base"))
-    return next(ours, None)
 
 
 def _rates(cells: Iterable[Cell]) -> list[float]:
@@ -172,12 +169,12 @@ def _rates(cells: Iterable[Cell]) -> list[float]:
 
 
 def _has(cell: Cell, *measures: Measure) -> bool:
-    return all(each.id in cell.metrics and cell.metrics[each.id].mean is not None for each in measures)
+    return all(cell.mean(each.id) is not None for each in measures)
 
 
 def _mean(cell: Cell, measure: Measure) -> float:
-    mean = cell.metrics[measure.id].mean
-    assert mean is not None
+    mean = cell.mean(measure.id)
+    assert mean is not None  # the caller asked `_has`
     return mean
 
 

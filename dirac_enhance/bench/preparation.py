@@ -77,10 +77,11 @@ def find_pictures(folder: Path) -> list[Path]:
     Raises:
         InvalidImageError: if the folder is missing, or there is none.
     """
-    suffixes = {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".webp", ".bmp", ".ppm"}
+    from dirac_enhance.image import PHOTOGRAPH_SUFFIXES
+
     if not folder.is_dir():
         raise InvalidImageError(f"there is no folder '{folder}' of original pictures")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTOGRAPH_SUFFIXES and path.is_file())
     if not found:
         raise InvalidImageError(f"no pictures in '{folder}'; expected files such as '{folder / '01.png'}'")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -31,6 +31,9 @@ class Protocol:
     measuring: str
     source: str
 
+
+SIMULATED_JPEG = "simulated-jpeg"
+"""What stands in the place of a codec's id where DDRM's imitation coded the pictures."""
 
 _FBCNN = "jiaxi-jiang/FBCNN:main_test_fbcnn_color.py, utils/utils_image.py@54d1831"
 _DDRM = "bahjat-kawar/ddrm-jpeg:functions/jpeg_torch.py, runners/diffusion.py@e3704ce"
@@ -82,8 +85,8 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 id="ddrm-jpeg",
                 base="simulated-jpeg",
                 coding=(
-                    "imagenet-val1k at 256×256; its own floating-point DCT, chroma every second pixel,"
-                    " repeated on decoding, nothing rounded to 8 bits"
+                    "simulated JPEG: floating-point DCT, chroma every second pixel, repeated on decoding, nothing"
+                    " rounded to 8 bits"
                 ),
                 measuring="PSNR of floating-point pictures clamped to [0, 1], mean over pictures",
                 source=_DDRM,
@@ -135,18 +138,3 @@ def find_protocol(protocol_id: str) -> Protocol:
         return PROTOCOLS[protocol_id]
     except KeyError:
         raise BenchmarkError(f"unknown protocol '{protocol_id}'; expected one of {', '.join(PROTOCOLS)}") from None
-
-
-def one_protocol(protocol_ids: Iterable[str]) -> Protocol:
-    """Return the one protocol that all these figures share, so that they may stand in one table.
-
-    Raises:
-        BenchmarkError: if they do not share one, or there is none.
-    """
-    protocols = [find_protocol(protocol_id) for protocol_id in dict.fromkeys(protocol_ids)]
-    if len(protocols) == 1:
-        return protocols[0]
-    if not protocols:
-        raise BenchmarkError("a table without figures has no protocol")
-    names = " and ".join(f"'{protocol.id}' ({protocol.base}: {protocol.coding})" for protocol in protocols)
-    raise BenchmarkError(f"figures of the protocols {names} cannot be compared; make a table for each")

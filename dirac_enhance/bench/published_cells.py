@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from dirac_enhance.bench.cells import Cell, CellKey, Printed, Values
 from dirac_enhance.bench.measures import MEASURES
 from dirac_enhance.bench.protocols import PROTOCOLS, also_meets, find_protocol
 from dirac_enhance.bench.published import Figure, Table, load_published
 from dirac_enhance.bench.published_markdown import MARKS
+from dirac_enhance.bench.results import Results
+
+
+def published_beside(results: Results) -> tuple[Cell, ...]:
+    """Return what was published on the set of results, in protocols, of metrics and at rates that they have."""
+    ours = [cell for cell in results.cells if cell.key.method != "published"]
+    return published_cells(
+        set_name=results.set_name,
+        protocols=sorted({cell.key.protocol for cell in ours}),
+        measures={name for cell in ours for name in cell.metrics},
+        rates={cell.key.rate for cell in ours if cell.key.rate is not None},
+    )
+
+
+def with_published(results: Results) -> Results:
+    """Add `published_beside` to results; published figures of an earlier run give way to those of today."""
+    ours = tuple(cell for cell in results.cells if cell.key.method != "published")
+    return replace(results, cells=ours).with_cells(published_beside(results))
 
 
 def published_cells(
@@ -39,9 +58,11 @@ def published_cells(
 def _cells(table: Table, measures: Collection[str], rates: Collection[float]) -> Iterator[Cell]:
     names = {measure.published: measure.id for measure in MEASURES.values() if measure.id in measures}
     rows: dict[tuple[str, float | None], list[Figure]] = {}
+    settings = _settings(table)
     for figure in table.figures:
         if figure.metric in names and (table.rate_unit != "quality" or figure.rate in rates):
-            method = f"{figure.method} ({figure.setting})" if figure.setting else figure.method
+            setting = figure.setting if settings[figure.method] else ""
+            method = f"{figure.method} ({setting})" if setting else figure.method
             rows.setdefault((method, figure.rate), []).append(figure)
     for (method, rate), figures in rows.items():
         by_quality = table.rate_unit == "quality"
@@ -64,3 +85,14 @@ def _cells(table: Table, measures: Collection[str], rates: Collection[float]) ->
                 marks={names[figure.metric]: MARKS[figure.evidence] for figure in figures if not figure.verified},
             ),
         )
+
+
+def _settings(table: Table) -> dict[str, bool]:
+    """Method → whether its settings are variants of it; one of each rate, such as "QP 37", only names that rate."""
+    rates: dict[str, dict[str, set[float | None]]] = {}
+    for figure in table.figures:
+        rates.setdefault(figure.method, {}).setdefault(figure.setting, set()).add(figure.rate)
+    return {
+        method: len(of_setting) == 1 or any(len(each) > 1 for each in of_setting.values())
+        for method, of_setting in rates.items()
+    }

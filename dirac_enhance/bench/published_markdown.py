@@ -33,9 +33,10 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 MARKS: Mapping[Evidence, str] = MappingProxyType({"read": "", "measured": "", "plotted": "≈", "remembered": "†"})
 """What follows a figure that is not verified."""
 
-_LEGEND: Mapping[Evidence, str] = MappingProxyType(
-    {"plotted": "≈ read off a plot", "remembered": "† remembered, not verified: check before quoting"}
+LEGEND: Mapping[str, str] = MappingProxyType(
+    {"≈": "≈ read off a plot", "†": "† remembered, not verified: check before quoting"}
 )
+"""Mark → what it means."""
 
 
 def format_figure(figure: Figure) -> str:
@@ -64,13 +65,13 @@ def _rows(figures: Iterable[Figure]) -> dict[tuple[str, str, str], dict[str, str
 
 def _footer(table: Table) -> list[str]:
     protocol = find_protocol(table.protocol)
-    present = {figure.evidence for figure in table.figures}
+    marks = {MARKS[figure.evidence] for figure in table.figures}
     sources = dict.fromkeys(figure.source for figure in table.figures)
     parts = [
         f"Protocol {protocol.id}: {protocol.coding}; {protocol.measuring}.",
         f"Sources: {'; '.join(sources)}." if sources else "",
         f"Note: {table.note}." if table.note else "",
-        *(f"{text}." for evidence, text in _LEGEND.items() if evidence in present),
+        *(f"{text}." for mark, text in LEGEND.items() if mark in marks),
     ]
     return [part for part in parts if part]
 

@@ -123,7 +123,7 @@ def read_results(path: Path) -> Results:
         return _parse(json.loads(text), path)
     except BenchmarkError as cause:
         raise BenchmarkError(f"'{path}': {cause}") from cause
-    except (ValueError, KeyError, TypeError, AttributeError) as cause:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
         raise BenchmarkError(
             f"'{path}' is no results file of `dirac-enhance bench`, or damaged ({type(cause).__name__}: {cause})"
         ) from cause
@@ -141,9 +141,9 @@ def _parse(contents: Mapping[str, Any], path: Path) -> Results:
         set_name=contents["set"]["name"],
         images=images,
         pixel_hash=contents["set"]["pixel_hash"],
-        command=tuple(contents["command"]),
-        device=contents["device"],
-        versions=contents["versions"],
+        command=tuple(map(str, contents["command"])),
+        device=dict(contents["device"].items()),
+        versions=dict(contents["versions"].items()),
         cells=tuple(parse_cell(cell, images=len(images)) for cell in contents["cells"]),
         left_out=tuple(LeftOut(each["what"], each["reason"]) for each in contents.get("left_out", ())),
     )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dirac_enhance.bench.cells import Cell
+from dirac_enhance import DiracWarning
+from dirac_enhance.bench.cells import Cell, CellKey
 from dirac_enhance.bench.measures import MEASURES, Measure
 from dirac_enhance.bench.protocols import PROTOCOLS, Protocol, also_meets
+from dirac_enhance.bench.published_markdown import LEGEND
 from dirac_enhance.bench.results import Results
+from dirac_enhance.bench.series import Series, series_of
 
 _TEXTS = ("codec", "method")
-_LEGEND = {"≈": "≈ read off a plot", "†": "† remembered, not verified: check before quoting"}
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsTable:
-    """Cells of one set and one protocol.
+    """Cells of one set and one protocol: what may stand side by side.
 
     Args:
         set_name: of the originals.
@@ -38,47 +41,74 @@ class ResultsTable:
         return tuple(each for name, each in MEASURES.items() if any(name in cell.metrics for cell in self.cells))
 
     @property
+    def series(self) -> tuple[Series, ...]:
+        """Its cells by method."""
+        return series_of(self.cells)
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """What coded the pictures, in the order of rows; a method published by bits per pixel is a codec of its own."""
+        return tuple(dict.fromkeys(each.key.codec for each in self.series))
+
+    def of_codec(self, codec: str) -> tuple[Series, ...]:
+        """Return the series of one codec."""
+        return tuple(each for each in self.series if each.key.codec == codec)
+
+    def base(self, codec: str) -> Series | None:
+        """Return what the codec itself puts out, if it was measured."""
+        return next((each for each in self.of_codec(codec) if each.key.method == "base"), None)
+
+    def bits_per_pixel(self, cell: Cell) -> float | None:
+        """Return a cell's; of a published figure at a quality those of our own files at it, as both coded one set."""
+        base, rate = self.base(cell.key.codec), cell.key.rate
+        if cell.bpp.mean is not None or base is None or rate is None or rate not in base.cells:
+            return cell.bpp.mean
+        return base.cells[rate].bpp.mean
+
+    @property
     def title(self) -> str:
         """Set and protocol."""
         return f"{self.set_name}, {self.images} images (pixels {self.pixel_hash[:8]}), protocol {self.protocol.id}"
 
     def rows(self) -> list[list[str]]:
-        """The head, then a row for each cell."""
+        """The head, then a row for each cell; cells of one picture are one row."""
         measures = self.measures
-        several = len(self._weights()) > 1
+        labels = {cell.key: each.label for each in self.series for cell in each.cells.values()}
         head = ["codec", "rate", "bpp", "method", "evals", *(measure.heading for measure in measures), "s/MP"]
         body = [
             [
                 cell.key.codec if cell.key.rate is not None else "",
                 "" if cell.key.rate is None else f"{cell.key.rate:g}",
                 _number(cell.bpp.mean, 3),
-                _method(cell, name_weights=several),
+                f"{labels[cell.key]} (published)" if cell.key.method == "published" else labels[cell.key],
                 "" if cell.key.evaluations is None else str(cell.key.evaluations),
-                *(_figure(cell, measure) for measure in measures),
+                *(format_figure(cell, measure) for measure in measures),
                 "" if cell.seconds_per_megapixel is None else f"{cell.seconds_per_megapixel:.3g}",
             ]
             for cell in self.cells
+            if cell.key in labels
         ]
         kept = [column for column in zip(head, *body, strict=True) if any(column[1:])]
         return [list(row) for row in zip(*kept, strict=True)]
 
     def footer(self) -> list[str]:
         """Protocol, weights, sources of published figures and what their marks mean."""
-        weights = self._weights()
+        ours = (cell.key.weights_sha256 for cell in self.cells if cell.key.method == "steps")
+        weights = dict.fromkeys(each for each in ours if each)
         published = [cell.published for cell in self.cells if cell.published is not None]
         sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
-        marks = dict.fromkeys(mark for each in published for mark in each.marks.values())
         return [
             f"Protocol {self.protocol.id}: {self.protocol.coding}; {self.protocol.measuring}.",
             *([f"Weights: {', '.join(each[:12] for each in weights)}."] if weights else []),
             *([f"Published figures: {'; '.join(sources)}."] if sources else []),
-            *(f"{_LEGEND.get(mark, mark)}." for mark in marks),
+            *(f"{LEGEND.get(mark, mark)}." for mark in self.marks),
         ]
 
-    def _weights(self) -> tuple[str, ...]:
-        """Digests of our weights."""
-        ours = (cell.key.weights_sha256 for cell in self.cells if cell.key.method == "steps")
-        return tuple(dict.fromkeys(each for each in ours if each))
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Those of the published figures that are not verified."""
+        published = (cell.published for cell in self.cells if cell.published is not None)
+        return tuple(dict.fromkeys(mark for each in published for mark in each.marks.values()))
 
 
 def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
@@ -86,14 +116,26 @@ def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
 
     What fulfils a second protocol, too, stands in its table, as well, if there are published figures to compare with.
     A cell that several files have is taken from the last one.
+
+    Warns:
+        DiracWarning: if its figures differ.
     """
-    found: dict[tuple[str, str, int, str], dict[object, Cell]] = {}
+    found: dict[tuple[str, str, int, str], dict[CellKey, Cell]] = {}
+    again: list[str] = []
     for each in results:
         published = {cell.key.protocol for cell in each.cells if cell.key.method == "published"}
         for cell in each.cells:
             for protocol, part in {cell.key.protocol: cell, **_elsewhere(cell, published)}.items():
-                place = (each.pixel_hash, each.set_name, len(each.images), protocol)
-                found.setdefault(place, {})[cell.key] = part
+                cells = found.setdefault((each.pixel_hash, each.set_name, len(each.images), protocol), {})
+                if cell.key in cells and cells[cell.key].metrics != part.metrics:
+                    again.append(each.set_name)
+                cells[cell.key] = part
+    if again:
+        warnings.warn(
+            f"{len(again)} cells have other figures in a later file, the first of '{again[0]}'; the last file counts",
+            DiracWarning,
+            stacklevel=2,
+        )
     sets, protocols = [place[:3] for place in found], list(PROTOCOLS)
     places = sorted(found, key=lambda place: (sets.index(place[:3]), protocols.index(place[3])))
     return tuple(
@@ -121,16 +163,8 @@ def _place(cell: Cell) -> tuple[object, ...]:
     return (key.rate is None, key.codec if key.rate else "", key.rate or cell.bpp.mean or 0, key.method == "published")
 
 
-def _method(cell: Cell, *, name_weights: bool) -> str:
-    key = cell.key
-    if key.method == "published":
-        return f"{key.codec if key.rate is None else key.peer} (published)"
-    weights = f" [{key.weights_sha256[:6]}]" if name_weights and key.method == "steps" and key.weights_sha256 else ""
-    walk = f", {key.spacing}" if key.spacing == "paper" else ""
-    return f"{key.name}{walk}{weights}"
-
-
-def _figure(cell: Cell, measure: Measure) -> str:
+def format_figure(cell: Cell, measure: Measure) -> str:
+    """Print one figure: as it was published, with its mark; "∞" where it is infinite, "" where there is none."""
     if cell.published is not None and measure.id in cell.published.figures:
         return f"{cell.published.figures[measure.id]}{cell.published.marks.get(measure.id, '')}"
     if measure.id not in cell.metrics:

@@ -15,13 +15,12 @@ from dirac_enhance.cli.console import printable_line, remark
 from dirac_enhance.cli.options import codec_option, network_options, trajectory_options
 
 if TYPE_CHECKING:
-    from dirac_enhance.bench.cells import Cell
     from dirac_enhance.bench.harness import BenchPlan, State
     from dirac_enhance.bench.measures import Measure
     from dirac_enhance.bench.meter import Meter, Unmeasured
     from dirac_enhance.bench.originals import OriginalSet
     from dirac_enhance.bench.restorers.restorer import AnyRestorer
-    from dirac_enhance.bench.results import LeftOut, Results
+    from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder
     from dirac_enhance.bench.results_table import ResultsTable
     from dirac_enhance.enhancer import Enhancer
     from dirac_enhance.host import CodecHost
@@ -78,6 +77,11 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
 @click.option(
     "--inception-weights", type=_FILE, show_default="those in torch hub's cache", help="InceptionV3 of the FID paper."
 )
+@click.option(
+    "--simulated-jpeg",
+    is_flag=True,
+    help="Measure on DDRM's imitation of JPEG, too: another protocol, in a table of its own.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Pictures to measure, or to give to a peer, at once.")
 @click.option("--table", "as_table", is_flag=True, help="Print FILES, results of earlier runs, as Markdown tables.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw FILES, results of earlier runs, into the folder of -o.")
@@ -102,11 +106,11 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
     Examples:
       dirac-enhance bench kodak/ --rates 5,10,20 --steps 1,100 --peer jpeg2png --peer published -o results/
       dirac-enhance bench kodak/ --steps '' --metrics psnr,psnr-b,ssim      the plain codec
-      dirac-enhance bench --table results/results.json > table.md
+      dirac-enhance bench --table results/results.json --peer published > table.md
       dirac-enhance bench --plot results/results.json -o plots/
     """
     if as_table or as_plot:
-        _render(paths, options["output"], as_table=as_table, as_plot=as_plot)
+        _render(paths, options["output"], as_table=as_table, as_plot=as_plot, published=_PUBLISHED in options["peers"])
         return
     if len(paths) != 1:
         raise click.UsageError(f"{len(paths)} paths given; expected one folder, or --table or --plot with files")
@@ -115,8 +119,9 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
         ctx.exit(1)
 
 
-def _render(files: tuple[Path, ...], folder: Path, *, as_table: bool, as_plot: bool) -> None:
+def _render(files: tuple[Path, ...], folder: Path, *, as_table: bool, as_plot: bool, published: bool) -> None:
     from dirac_enhance.bench.plots import plot_tables
+    from dirac_enhance.bench.published_cells import with_published
     from dirac_enhance.bench.results import read_results
     from dirac_enhance.bench.results_table import tables_of, to_markdown
     from dirac_enhance.errors import BenchmarkError
@@ -124,7 +129,8 @@ def _render(files: tuple[Path, ...], folder: Path, *, as_table: bool, as_plot: b
     results: list[Results] = []
     for file in files:
         try:
-            results.append(read_results(file))
+            read = read_results(file)
+            results.append(with_published(read) if published else read)
         except BenchmarkError as error:
             remark(f"Error: {error}")
     tables = tables_of(results)
@@ -170,12 +176,23 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     results_folder = ResultsFolder(options["output"], _empty_results(originals, plan, options, left_out))
     with _progress() as progress:
         failed = Harness(plan, originals, meter, results_folder, progress=progress, tell=_say).run()
-    results_folder.add(_published(plan, originals, meter, options))
+    if _PUBLISHED in options["peers"]:
+        _add_published(results_folder)
     tables = tables_of([results_folder.results])
     _tell_of(tables)
     click.echo("\n\n".join(to_text(table) for table in tables))
     click.echo(f"{click.format_filename(results_folder.json_file)} {click.format_filename(results_folder.csv_file)}")
     return failed
+
+
+def _add_published(folder: ResultsFolder) -> None:
+    from dirac_enhance.bench.published_cells import published_beside
+
+    cells = published_beside(folder.results)
+    folder.add(cells)
+    if not cells:
+        protocols = " or ".join(sorted({cell.key.protocol for cell in folder.results.cells}))
+        remark(f"nothing was published on '{folder.results.set_name}' in the protocol {protocols}")
 
 
 def _say(what: LeftOut) -> None:
@@ -203,6 +220,7 @@ def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[Lef
         samples=options["samples"],
         sampling=SamplingSettings(**trajectory),
         peers=peers,
+        simulated_jpeg=options["simulated_jpeg"],
         jobs=options["jobs"],
     )
     return plan, left_out + absent
@@ -286,18 +304,6 @@ def _empty_results(
 def _without_folder(argument: str) -> str:
     """A network's file by its name alone, as results name the peer."""
     return f"spandrel:{Path(argument).name}" if argument.startswith("spandrel:") else argument
-
-
-def _published(plan: BenchPlan, originals: OriginalSet, meter: Meter, options: dict[str, Any]) -> tuple[Cell, ...]:
-    from dirac_enhance.bench.published_cells import published_cells
-
-    if _PUBLISHED not in options["peers"]:
-        return ()
-    protocols = {key.protocol for _, method in plan.methods() for key in method.keys}
-    cells = published_cells(set_name=originals.name, protocols=sorted(protocols), measures=meter.ids, rates=plan.rates)
-    if not cells:
-        remark(f"nothing was published on '{originals.name}' in the protocol {' or '.join(sorted(protocols))}")
-    return cells
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from dirac_enhance.cli.progress import follow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dirac_enhance.bench.report.results import ResultsFile
     from dirac_enhance.bench.report.scenes import Scene
+    from dirac_enhance.bench.results import Results
     from dirac_enhance.host import CodecHost
 
 
@@ -123,7 +123,7 @@ def report(
 
     chosen = tuple(parse_crop(crop) for crop in crops)
 
-    def scenes_for(files: Sequence[ResultsFile]) -> tuple[Scene, ...]:
+    def scenes_for(files: Sequence[Results]) -> tuple[Scene, ...]:
         from dirac_enhance.codec import EncodingCodec
         from dirac_enhance.encoding import find_encoder
         from dirac_enhance.enhancer import load_enhancer

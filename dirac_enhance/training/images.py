@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dirac_enhance.errors import DiracError, TrainingError
+from dirac_enhance.image import PHOTOGRAPH_SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm")
 CANDIDATES = 4
 """Crops among which one is drawn in proportion to its texture."""
 TEXTURE_BOUNDS = (1.0, 16.0)
@@ -79,7 +79,7 @@ def load_pool(folder: Path, *, smallest_side: int, shares: Mapping[str, float] |
 
 def image_files(folder: Path) -> list[Path]:
     """List the images below `folder`, by their suffixes, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTOGRAPH_SUFFIXES)
 
 
 def read_pixels(path: Path) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,13 +14,17 @@ from PIL import Image
 from bench_stubs import BrighteningEnhancer, StubRestorer, StubSimulatingRestorer
 from dirac_enhance import BenchmarkError, RateFactorError, RestorerError
 from dirac_enhance.bench.cells import Cell, CellKey
-from dirac_enhance.bench.harness import BenchPlan, Harness, State, check_peers, peer_name
+from dirac_enhance.bench.harness import BenchPlan, Harness, State, check_peers
 from dirac_enhance.bench.measures import find_measures
 from dirac_enhance.bench.meter import load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set
-from dirac_enhance.bench.restorers.restorer import Absence
+from dirac_enhance.bench.protocols import SIMULATED_JPEG
+from dirac_enhance.bench.restorers.restorer import Absence, name_of
 from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
 from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder, read_results
+from dirac_enhance.bench.results_table import tables_of
+from dirac_enhance.bench.simulated_jpeg import decode, encode
+from dirac_enhance.metrics import psnr
 from dirac_enhance_jpeg import JpegCodec
 from plain_codec import PlainCodec
 
@@ -34,6 +39,13 @@ def folder(tmp_path: Path) -> Path:
         picture = Image.fromarray(samples.numpy()).resize((width, height), Image.Resampling.BICUBIC)
         picture.save(tmp_path / "originals" / name)
     return tmp_path / "originals"
+
+
+def _name(key: CellKey) -> str:
+    if key.method != "steps":
+        return key.peer or key.codec
+    simulated = "simulated " if key.codec == SIMULATED_JPEG else ""
+    return f"{simulated}steps {key.steps}" + (f", mean of {key.samples}" if key.samples > 1 else "")
 
 
 class Bench:
@@ -63,7 +75,7 @@ class Bench:
 
     @property
     def cells(self) -> dict[str, Cell]:
-        return {f"{cell.key.name} at {cell.key.rate:g}": cell for cell in self.read().cells}
+        return {f"{_name(cell.key)} at {cell.key.rate:g}": cell for cell in self.read().cells}
 
     def read(self) -> Results:
         return read_results(self.results / "results.json")
@@ -210,10 +222,36 @@ def test_progress_counts_pictures_and_estimates_what_is_left(bench: Bench) -> No
 def test_two_protocols_are_kept_apart(bench: Bench) -> None:
     bench.run(peers=(StubSimulatingRestorer(),))
 
-    protocols = {cell.key.name: cell.key.protocol for cell in bench.read().cells}
+    protocols = {_name(cell.key): cell.key.protocol for cell in bench.read().cells}
     assert protocols == {"simulated-jpeg": "ddrm-jpeg", "simulating": "ddrm-jpeg", "jpeg": "jpeg-colour"}
     simulating = bench.cells["simulating at 20"]
     assert (simulating.bpp.mean, simulating.bpp.values) == (None, ())
+
+
+def test_our_enhancer_stands_beside_simulated_jpeg_where_asked(bench: Bench) -> None:
+    assert bench.run(simulated_jpeg=True, enhancer=BrighteningEnhancer(), steps=(100,)) == 0
+
+    cells = bench.cells
+    assert {name: cell.key.protocol for name, cell in cells.items()} == {
+        "simulated-jpeg at 20": "ddrm-jpeg",
+        "simulated steps 100 at 20": "ddrm-jpeg",
+        "jpeg at 20": "jpeg-colour",
+        "steps 100 at 20": "jpeg-colour",
+    }
+    simulated = cells["simulated-jpeg at 20"]
+    first = next(iter(bench.originals))
+    expected = decode(encode(first, quality=20)).clamp(0, 1)
+    assert simulated.metrics["psnr"].values[0] == pytest.approx(float(psnr(expected[None], first[None])), abs=1e-4)
+    assert simulated.metrics != cells["jpeg at 20"].metrics
+    assert (simulated.bpp.mean, simulated.seconds_per_megapixel) == (None, None)
+    assert [table.protocol.id for table in tables_of([bench.read()])] == ["jpeg-colour", "ddrm-jpeg"]
+
+
+def test_jpeg_is_simulated_beside_jpeg_only() -> None:
+    codec = SimpleNamespace(id="webp", rate_range=JpegCodec().rate_range)
+
+    with pytest.raises(BenchmarkError, match="simulated JPEG is measured beside codec 'jpeg', not 'webp'"):
+        BenchPlan(codec=codec, rates=(20.0,), simulated_jpeg=True)
 
 
 def test_results_of_other_originals_are_left_alone(bench: Bench, folder: Path) -> None:
@@ -262,7 +300,7 @@ def test_a_peer_s_file_of_another_content_is_another_cell(tmp_path: Path) -> Non
 
 
 def test_results_name_no_folder_of_a_peer() -> None:
-    assert peer_name(SpandrelRestorer(Path("/home/me/fbcnn.pth"))) == "spandrel:fbcnn.pth"
+    assert name_of(SpandrelRestorer(Path("/home/me/fbcnn.pth"))) == "spandrel:fbcnn.pth"
 
 
 def test_the_file_is_as_documented(bench: Bench) -> None:

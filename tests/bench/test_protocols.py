@@ -5,36 +5,23 @@ from __future__ import annotations
 import pytest
 
 from dirac_enhance import BenchmarkError
-from dirac_enhance.bench.protocols import PROTOCOLS, find_protocol, one_protocol
+from dirac_enhance.bench.protocols import PROTOCOLS, also_meets, find_protocol
 
 
-def test_figures_of_one_protocol_share_a_table() -> None:
-    assert one_protocol(["jpeg-colour"] * 3) is PROTOCOLS["jpeg-colour"]
+def test_simulated_jpeg_meets_no_other_protocol_and_none_meets_it() -> None:
+    assert also_meets("ddrm-jpeg") == {}
+    assert not [each for each in PROTOCOLS if "ddrm-jpeg" in also_meets(each)]
 
 
-def test_simulated_and_real_jpeg_never_share_a_table() -> None:
-    real = [protocol.id for protocol in PROTOCOLS.values() if protocol.base == "libjpeg"]
-    assert len(real) >= 4
+def test_what_meets_another_protocol_is_coded_from_rgb() -> None:
+    meeting = {each: set(also_meets(each)) for each in PROTOCOLS if also_meets(each)}
 
-    for protocol_id in real:
-        with pytest.raises(BenchmarkError) as raised:
-            one_protocol([protocol_id, "ddrm-jpeg"])
-        assert f"'{protocol_id}' (libjpeg: " in str(raised.value)
-        assert "'ddrm-jpeg' (simulated-jpeg: " in str(raised.value)
-        assert str(raised.value).endswith("cannot be compared; make a table for each")
-        assert "\n" not in str(raised.value)
-
-
-def test_gray_and_colour_do_not_share_a_table_either() -> None:
-    with pytest.raises(BenchmarkError, match="cannot be compared"):
-        one_protocol(["jpeg-gray", "jpeg-colour"])
+    assert meeting == {"jpeg-colour": {"codec", "jpeg-colour-perceptual"}}
 
 
 def test_an_unknown_protocol_lists_the_known_ones() -> None:
     with pytest.raises(BenchmarkError, match="unknown protocol 'jpg'; expected one of jpeg-gray, "):
         find_protocol("jpg")
-    with pytest.raises(BenchmarkError, match="without figures"):
-        one_protocol([])
 
 
 def test_each_says_how_it_measures_and_where_that_is_written() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dirac_enhance import BenchmarkError
+from bench_results import make_cell
+from dirac_enhance import BenchmarkError, DiracWarning
 from dirac_enhance.bench.cells import Cell, CellKey, Printed, Values
 from dirac_enhance.bench.published_cells import published_cells
 from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder, read_results
@@ -71,6 +72,13 @@ def test_published_figures_are_renewed_by_each_run(tmp_path: Path) -> None:
         ({"images": ["a.png"]}, "2 images stated, 1 named"),
         ({"cells": [{"codec": "jpeg"}]}, "a cell is damaged"),
         ({"cells": 5}, "is no results file"),
+        ({"cells": [3]}, "a cell is damaged"),
+        ({"cells": [make_cell("magic", 10, {})]}, "a cell is damaged \\(ValueError: method 'magic'"),
+        ({"cells": [make_cell("base", 10, {}, rate="10")]}, "'10', .* is no number"),
+        ({"cells": [make_cell("base", 10, {}, steps=1.5)]}, "1.5, .* is no whole number"),
+        ({"cells": [make_cell("base", 10, {}, metrics={"psnr": 30})]}, "a cell is damaged"),
+        ({"cells": [make_cell("base", 10, {}, protocol="mine")]}, "unknown protocol 'mine'; expected one of"),
+        ({"device": ["cpu"]}, "is no results file"),
         ({"set": None}, "is no results file"),
     ],
 )
@@ -83,7 +91,9 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, change: dict[str,
         read_results(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1, 2]", b'{"format": "dirac-enhance bench"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"\x89PNG", b"[" * 100_000, b"[1, 2]", b'{"format": "dirac-enhance bench"}']
+)
 def test_what_is_no_results_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.json").write_bytes(content)
 
@@ -94,7 +104,7 @@ def test_what_is_no_results_file_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_cell_needs_a_value_for_each_image(tmp_path: Path) -> None:
     short = replace(BASE, metrics={"psnr": Values.of([30.0])})
 
-    with pytest.raises(BenchmarkError, match="psnr of 'jpeg' has 1 values for 2 images"):
+    with pytest.raises(BenchmarkError, match="psnr of 'base' has 1 values for 2 images"):
         read_results(written(tmp_path / "r.json", RESULTS.with_cells([short])))
 
 
@@ -125,18 +135,26 @@ def test_the_same_cell_of_two_files_is_one_row() -> None:
     assert len(table.cells) == 2
 
 
+def test_other_figures_of_a_cell_in_a_later_file_count_with_a_warning() -> None:
+    again = replace(BASE, metrics={"psnr": Values.of([20.0, 22.0])})
+
+    with pytest.warns(DiracWarning, match=r"1 cells have other figures in a later file, the first of 'kodak'"):
+        (table,) = tables_of([RESULTS.with_cells([BASE]), RESULTS.with_cells([again])])
+    assert table.cells == (again,)
+
+
 def test_tables_print_what_was_measured() -> None:
     (_, table) = tables_of([RESULTS.with_cells([BASE, STEPS, PUBLISHED])])
     markdown = to_markdown(table).splitlines()
 
     assert markdown[0] == "**kodak, 2 images (pixels 00000000), protocol codec**"
     assert markdown[2] == "| codec | rate | bpp | method | evals | PSNR, dB | FID/256 | s/MP |"
-    assert markdown[4] == "| jpeg | 10 | 0.375 | jpeg |  | 30.50 | 12.50 | 0.01 |"
+    assert markdown[4] == "| jpeg | 10 | 0.375 | not enhanced |  | 30.50 | 12.50 | 0.01 |"
     assert markdown[5] == "| jpeg | 10 | 0.375 | steps 100, mean of 8 | 16 | 30.50 | 12.50 | 0.01 |"
     assert markdown[6] == "|  |  | 0.100 | MS-ILLM (published) |  | 25.50≈ |  |  |"
     assert markdown[-3:] == ["Weights: cccccccccccc.", "Published figures: somewhere.", "≈ read off a plot."]
     text = to_text(table).splitlines()
-    assert text[2].split() == ["jpeg", "10", "0.375", "jpeg", "30.50", "12.50", "0.01"]
+    assert text[2].split() == ["jpeg", "10", "0.375", "not", "enhanced", "30.50", "12.50", "0.01"]
     assert len(text[1]) == len(text[2]) == len(text[3])
 
 

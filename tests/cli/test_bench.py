@@ -80,6 +80,30 @@ def test_published_figures_stand_beside_ours_in_the_same_protocol(run: Run, tmp_
     assert originals.is_dir()
 
 
+def test_published_figures_are_added_to_a_table_of_an_earlier_run(run: Run, originals: Path) -> None:
+    run("bench", originals, *_PLAIN, "--rates", "10")
+    contents = results_of() | {"set": results_of()["set"] | {"name": "live1"}}
+    Path("live1.json").write_text(json.dumps(contents))
+
+    assert "(published)" not in run("bench", "--table", "live1.json").stdout
+    result = run("bench", "--table", "live1.json", "--peer", "published")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "| jpeg | 10 |  | QGAC (published) | 27.62† |" in result.stdout
+
+
+def test_simulated_jpeg_is_measured_in_a_table_of_its_own(run: Run, originals: Path) -> None:
+    result = run("bench", originals, *_PLAIN, "--simulated-jpeg")
+
+    assert result.exit_code == 0, result.output
+    assert [(cell["codec"], cell["protocol"]) for cell in results_of()["cells"]] == [
+        ("simulated-jpeg", "ddrm-jpeg"),
+        ("jpeg", "jpeg-colour"),
+    ]
+    real, simulated = (part for part in result.stdout.split("\n\n") if part.startswith("originals, "))
+    assert "simulated-jpeg" not in real
+    assert "jpeg-colour" not in simulated
+
+
 def test_nothing_published_is_said(run: Run, originals: Path) -> None:
     result = run("bench", originals, *_PLAIN, "--peer", "published")
 

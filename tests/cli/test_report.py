@@ -42,6 +42,27 @@ def test_page_of_results_alone(run: Run, results: Path, tmp_path: Path) -> None:
     assert not [tag for tag, _ in page.elements if tag in ("img", "input")]
 
 
+def test_results_of_a_real_run_become_a_page(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = ("--rates", "10,40", "--steps", "1,90,100", "--metrics", "psnr,ssim", "--device", "cpu")
+    assert run("bench", folder, *settings).exit_code == 0
+
+    result = run("report", tmp_path / "results" / "results.json", "--pictures", folder, "--crop", "01.png")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "report.html\n", "")
+    page = Page(Path("report.html").read_text(encoding="utf-8"))
+    assert [row[0] for row in page.table("PSNR")] == [
+        *("rate factor", "bits per pixel", "not enhanced", "steps 1", "steps 90", "steps 100"),
+    ]
+    assert "dirac-enhance" in page.text
+    assert "results/results.json" in page.text
+    assert [attributes["alt"] for tag, attributes in page.elements if tag == "img"] == [
+        f"01.png, {label}" for label in ("original", "jpeg 10", "steps 1", "steps 100")
+    ]
+
+
 def test_pictures_are_made_at_the_rate_and_with_the_codec_of_the_results(
     run: Run, results: Path, folder: Path, weights: WeightsFile
 ) -> None:
@@ -94,8 +115,12 @@ def test_existing_page_is_kept_unless_told_otherwise(run: Run, results: Path, tm
     [
         ([], 2, "Missing argument 'RESULTS…'"),
         (["{folder}/none.json"], 1, "cannot read '"),
-        (["{folder}/originals/01.png"], 1, "01.png' is no results file: it is not JSON"),
-        (["{folder}/kodak.json", "{folder}/newer.json"], 1, "newer.json' holds results of version 2"),
+        (["{folder}/originals/01.png"], 1, "01.png': no text; give a results file of"),
+        (
+            ["{folder}/kodak.json", "{folder}/newer.json"],
+            1,
+            "newer.json': version 2 given; this program reads version 1",
+        ),
         (["{folder}/empty.json"], 1, "there are no figures in '"),
         (["{folder}/kodak.json", "--crop", "01.png"], 2, "name their folder with --pictures FOLDER"),
         (["{folder}/kodak.json", "--steps", "0"], 2, "0 is not in the range"),

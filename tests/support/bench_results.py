@@ -8,6 +8,8 @@ from typing import Any
 
 WEIGHTS = "77d2bcde0123" + "0" * 52
 PIXELS = "f4da0d6b7b1b" + "0" * 52
+NOT_CODED: dict[str, Any] = {"mean": None, "values": []}
+"""Bits per pixel of a figure published at a quality."""
 
 
 def make_cell(method: str, rate: float | None, metrics: dict[str, float], /, **others: Any) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def usual_cells() -> list[dict[str, Any]]:
             make_cell("steps", rate, {"psnr": decibels + 1, "lpips": 0.28}, steps=1, evaluations=1),
             make_cell("steps", rate, {"psnr": decibels + 0.5, "lpips": 0.2}),
             make_cell("peer", rate, {"psnr": decibels + 0.25, "lpips": 0.33}, peer="jpeg2png"),
-            make_cell("published", rate, {"psnr": decibels + 0.75}, peer="Somebody", bpp=None),
+            make_cell("published", rate, {"psnr": decibels + 0.75}, peer="Somebody", bpp=NOT_CODED),
         ]
     return cells
 

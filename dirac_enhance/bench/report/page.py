@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from dirac_enhance.bench.report.charts import render_charts
-from dirac_enhance.bench.report.groups import Group
 from dirac_enhance.bench.report.markup import Markup, element, join
-from dirac_enhance.bench.report.results import ResultsFile
 from dirac_enhance.bench.report.scenes import Scene
 from dirac_enhance.bench.report.sliders import render_sliders
 from dirac_enhance.bench.report.tables import cost_table, metric_table, unverified_note
+from dirac_enhance.bench.results import Results
+from dirac_enhance.bench.results_table import ResultsTable
 
 
 def render_page(
-    files: Sequence[ResultsFile], groups: Sequence[Group], *, scenes: Sequence[Scene] = (), title: str
+    files: Mapping[str, Results], tables: Sequence[ResultsTable], *, scenes: Sequence[Scene] = (), title: str
 ) -> str:
     """Render a report.
 
@@ -26,8 +26,8 @@ def render_page(
     nothing be fetched.
 
     Args:
-        files: what was read, for the page to say how it was measured.
-        groups: what of it may be compared.
+        files: what was read, by the name of its file, for the page to say how it was measured.
+        tables: what of it may be compared.
         scenes: pictures to compare.
         title: of the page.
 
@@ -44,10 +44,10 @@ def render_page(
         element("title", title),
         element("style", style),
     )
-    sections = [_section(group, number=number) for number, group in enumerate(groups)]
+    sections = [_section(table, number=number) for number, table in enumerate(tables)]
     body = element(
         "body",
-        _header(title, groups, scenes),
+        _header(title, tables, scenes),
         element("main", render_sliders(scenes), *sections),
         _footer(files),
         element("script", script),
@@ -68,9 +68,9 @@ def _policy(*, style: str, script: str) -> str:
     return f"default-src 'none'; img-src data:; style-src {only(style)}; script-src {only(script)}"
 
 
-def _header(title: str, groups: Sequence[Group], scenes: Sequence[Scene]) -> Markup:
+def _header(title: str, tables: Sequence[ResultsTable], scenes: Sequence[Scene]) -> Markup:
     links = [element("a", "Pictures", href="#pictures")] if scenes else []
-    links += [element("a", _name(group, groups), href=f"#group-{number}") for number, group in enumerate(groups)]
+    links += [element("a", _name(table, tables), href=f"#table-{number}") for number, table in enumerate(tables)]
     return element(
         "header",
         element("h1", title),
@@ -79,54 +79,55 @@ def _header(title: str, groups: Sequence[Group], scenes: Sequence[Scene]) -> Mar
     )
 
 
-def _name(group: Group, groups: Sequence[Group]) -> str:
-    """Name a group by its set, and by its protocol where that set was measured in several."""
-    alike = [other for other in groups if other.set_name == group.set_name]
-    return group.set_name if len(alike) == 1 else f"{group.set_name}, {group.protocol.id}"
+def _name(table: ResultsTable, tables: Sequence[ResultsTable]) -> str:
+    """Name a table by its set, and by its protocol where that set was measured in several."""
+    alike = [other for other in tables if other.set_name == table.set_name]
+    return table.set_name if len(alike) == 1 else f"{table.set_name}, {table.protocol.id}"
 
 
-def _section(group: Group, *, number: int) -> Markup:
-    count = f"{group.pictures} picture{'' if group.pictures == 1 else 's'}"
-    protocol = group.protocol
+def _section(table: ResultsTable, *, number: int) -> Markup:
+    count = f"{table.images} picture{'' if table.images == 1 else 's'}"
+    protocol = table.protocol
     return element(
         "section",
-        element("h2", group.set_name, " ", element("span", count, class_="quiet")),
+        element("h2", table.set_name, " ", element("span", count, class_="quiet")),
         element(
             "p",
             element("span", protocol.id, class_="tag protocol"),
             f" {protocol.coding}; {protocol.measuring}. Nothing measured otherwise stands here. Pixels ",
-            element("code", group.pixel_hash[:12]),
+            element("code", table.pixel_hash[:12]),
             ".",
             class_="quiet",
         ),
-        render_charts(group),
-        *(_tables(group, codec) for codec in group.codecs),
-        unverified_note(group),
-        id=f"group-{number}",
+        render_charts(table),
+        *(_tables(table, codec) for codec in table.codecs),
+        unverified_note(table),
+        id=f"table-{number}",
     )
 
 
-def _tables(group: Group, codec: str) -> Markup:
-    tables = [metric_table(group, codec, metric) for metric in group.metrics]
+def _tables(table: ResultsTable, codec: str) -> Markup:
+    tables = [metric_table(table, codec, measure) for measure in table.measures]
     heading = element("h3", codec)
-    return join(heading, element("div", *tables, cost_table(group, codec), class_="tables"))
+    return join(heading, element("div", *tables, cost_table(table, codec), class_="tables"))
 
 
-def _footer(files: Sequence[ResultsFile]) -> Markup:
+def _footer(files: Mapping[str, Results]) -> Markup:
     details = [
         element(
             "details",
-            element("summary", file.name),
-            element("pre", shlex.join(file.command)),
-            _facts({**file.device, **file.versions, "pixels sha256": file.pixel_hash, **_weights(file)}),
+            element("summary", name),
+            element("pre", shlex.join(results.command)),
+            _facts({**results.device, **results.versions, "pixels sha256": results.pixel_hash, **_weights(results)}),
+            *(element("p", f"Left out: {each.what}: {each.reason}", class_="quiet") for each in results.left_out),
         )
-        for file in files
+        for name, results in files.items()
     ]
     return element("footer", element("h2", "How it was measured"), *details)
 
 
-def _weights(file: ResultsFile) -> Mapping[str, object]:
-    weights = dict.fromkeys(cell.weights_sha256 for cell in file.cells if cell.weights_sha256)
+def _weights(results: Results) -> Mapping[str, object]:
+    weights = dict.fromkeys(cell.key.weights_sha256 for cell in results.cells if cell.key.weights_sha256)
     return {"weights sha256": ", ".join(weights)} if weights else {}
 
 

@@ -119,6 +119,12 @@ class SimulatingRestorer(Protocol):
 AnyRestorer = Restorer | SimulatingRestorer
 
 
+def name_of(restorer: AnyRestorer) -> str:
+    """As results name a restorer: by its id, of a file the name alone, since records name no one's folders."""
+    kind, colon, rest = restorer.id.partition(":")
+    return f"{kind}:{rest.rpartition('/')[2]}" if colon and kind == "spandrel" else restorer.id
+
+
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
     """Where peers are, and how they run.

@@ -11,10 +11,10 @@ import torch
 
 from bench_results import write_results
 from dirac_enhance import Window
-from dirac_enhance.bench.report.groups import group_results
 from dirac_enhance.bench.report.page import render_page
-from dirac_enhance.bench.report.results import read_results
 from dirac_enhance.bench.report.scenes import Kind, Scene, Version, _encode
+from dirac_enhance.bench.results import read_results
+from dirac_enhance.bench.results_table import tables_of
 
 COLOURS: dict[str, tuple[Kind, tuple[int, int, int]]] = {
     "original": ("original", (255, 255, 255)),
@@ -46,6 +46,6 @@ def render(tmp_path: Path) -> Callable[..., str]:
 
     def rendered(*scenes: Scene, title: str = "A report", **contents: Any) -> str:
         file = read_results(write_results(tmp_path / "results.json", **contents))
-        return render_page([file], group_results([file]), scenes=scenes, title=title)
+        return render_page({"results.json": file}, tables_of([file]), scenes=scenes, title=title)
 
     return rendered

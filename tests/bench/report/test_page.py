@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench_results import make_cell, usual_cells
-from dirac_enhance.bench.published import load_published
+from bench_results import NOT_CODED, make_cell, usual_cells
 from dirac_enhance.bench.report.scenes import Scene
 from report_page import Page
 
@@ -26,7 +24,7 @@ def test_table_has_a_row_a_method_and_a_column_a_rate(render: Render) -> None:
     assert rows == [
         ["rate factor", "10", "20"],
         ["bits per pixel", "0.300", "0.600"],
-        ["jpeg, not enhanced", "26.50", "29.00"],
+        ["not enhanced", "26.50", "29.00"],
         ["steps 1", "27.50 +1.00", "30.00 +1.00"],
         ["steps 100", "27.00 +0.50", "29.50 +0.50"],
         ["jpeg2png peer", "26.75 +0.25", "29.25 +0.25"],
@@ -38,9 +36,9 @@ def test_best_figure_and_gains_follow_what_is_better(render: Render) -> None:
     text = render()
 
     best = re.findall(r'<td class="best"><strong>([\d.]+)</strong>', text)
-    assert best == ["27.50", "30.00", "0.200", "0.200"]
-    assert '<small class="better">−0.120</small>' in text
-    assert '<small class="worse">+0.010</small>' in text
+    assert best == ["27.50", "30.00", "0.2000", "0.2000"]
+    assert '<small class="better">−0.1200</small>' in text
+    assert '<small class="worse">+0.0100</small>' in text
 
 
 def test_cost_is_averaged_over_the_rates(render: Render) -> None:
@@ -57,7 +55,7 @@ def test_two_protocols_never_share_a_table(render: Render) -> None:
         make_cell("steps", 10, {"psnr": 11.0}, protocol="ddrm-jpeg"),
     ]
     text = render(cells=[*usual_cells(), *simulated])
-    one, other = re.findall(r"<section id=\"group-\d\">.*?</section>", text, re.DOTALL)
+    one, other = re.findall(r"<section id=\"table-\d\">.*?</section>", text, re.DOTALL)
 
     assert ("jpeg-colour" in one, "ddrm-jpeg" in one, "99.00" in one, "11.00" in one) == (True, False, False, False)
     assert ("jpeg-colour" in other, "ddrm-jpeg" in other, "99.00" in other, "11.00" in other) == (
@@ -71,7 +69,7 @@ def test_codecs_of_one_set_have_tables_of_their_own_and_curves_together(render: 
 
     assert [row[0] for row in page.table("PSNR, dB")].count("rate factor") == 2
     labels = [attributes["aria-label"] for tag, attributes in page.elements if attributes.get("class") == "chart"]
-    assert "jpeg, not enhanced; jpeg: steps 1; jpeg: steps 100; jpeg: jpeg2png; jpeg: Somebody; vtm, not" in labels[0]
+    assert "jpeg, not enhanced; jpeg, steps 1; jpeg, steps 100; jpeg, jpeg2png; jpeg, Somebody; vtm, not" in labels[0]
 
 
 def test_curves_are_drawn_over_bits_per_pixel_and_as_differences(render: Render) -> None:
@@ -86,31 +84,44 @@ def test_curves_are_drawn_over_bits_per_pixel_and_as_differences(render: Render)
     assert "steps 100: −37.5 %, 0.50" in page.text
 
 
-def test_unverified_published_figure_is_marked(render: Render) -> None:
-    figure = next(each for table in load_published().tables for each in table.figures if each.evidence == "remembered")
-    cell = make_cell(
-        "published", figure.rate, {figure.metric: figure.value}, peer=figure.method, protocol=figure.protocol
-    )
+def test_published_figures_are_printed_as_they_were_with_mark_and_source(render: Render) -> None:
+    printed = {"source": "arXiv 1; arXiv 2", "verified": False, "figures": {"psnr": "27.7"}, "marks": {"psnr": "†"}}
+    cell = make_cell("published", 10, {"psnr": 27.7}, peer="Elsewhere", bpp=NOT_CODED, published=printed)
 
-    page = Page(render(cells=[cell], set={"name": figure.set_id, "images": 1, "pixel_hash": "ab"}))
+    page = Page(render(cells=[*usual_cells(), cell]))
 
-    assert any(value.endswith("†") for _caption, row in page.rows for value in row)
-    assert "† remembered, not verified: check before quoting" in page.text
+    assert ["Elsewhere published", "27.7† +1.20", "–"] in page.table("PSNR")
+    assert "Published figures: arXiv 1; arXiv 2. † remembered, not verified: check before quoting." in page.text
     assert "†" not in Page(render()).text
 
 
-def test_figures_that_are_not_finite_are_shown_and_not_drawn(render: Render) -> None:
-    cells = [make_cell("base", 10, {"psnr": math.inf}), make_cell("base", 20, {"psnr": math.nan})]
+def test_codecs_published_by_bits_per_pixel_stand_beside_ours(render: Render) -> None:
+    others = [
+        make_cell(
+            "published",
+            None,
+            {"psnr": 24 + bpp},
+            codec="MS-ILLM",
+            peer=f"MS-ILLM at {bpp:g} bpp",
+            bpp={"mean": bpp, "values": []},
+            protocol="codec",
+        )
+        for bpp in (0.25, 0.5)
+    ]
+    text = render(cells=[*usual_cells(), *others])
+    _, section = re.findall(r"<section id=\"table-\d\">.*?</section>", text, re.DOTALL)
 
-    assert Page(render(cells=cells)).table("PSNR")[2] == ["jpeg, not enhanced", "∞", "–"]
+    page = Page(section)
+    assert ["steps 100", "27.00 +0.50", "29.50 +0.50"] in page.table("PSNR")
+    assert page.table("PSNR")[-2:] == [["bits per pixel", "0.25", "0.5"], ["MS-ILLM published", "24.25", "24.50"]]
+    assert "MS-ILLM: 24.25 at 0.250 bpp" in page.text
 
 
-def test_unknown_metric_is_shown_by_its_name_without_a_best(render: Render) -> None:
-    cells = [make_cell("base", 10, {"sharpness": 1.0}), make_cell("steps", 10, {"sharpness": 2.0})]
-    text = render(cells=cells)
+def test_figures_that_are_infinite_are_shown_and_not_drawn(render: Render) -> None:
+    equal = {"psnr": {"mean": None, "values": [None, 40.0]}}
+    cells = [make_cell("base", 10, {}, metrics=equal), make_cell("base", 20, {"psnr": 40.0})]
 
-    assert Page(text).table("sharpness")[-1] == ["steps 100", "2.0000 +1.0000"]
-    assert '<td class="best">' not in text
+    assert Page(render(cells=cells)).table("PSNR")[2] == ["not enhanced", "∞", "40.00"]
 
 
 def test_how_it_was_measured_is_said(render: Render) -> None:
@@ -158,7 +169,7 @@ def _hostile_contents() -> dict[str, Any]:
     return {
         "cells": cells,
         "command": [HOSTILE],
-        "set": {"name": HOSTILE, "images": 1, "pixel_hash": HOSTILE},
+        "set": {"name": HOSTILE, "images": 2, "pixel_hash": HOSTILE},
         "device": {HOSTILE: {HOSTILE: HOSTILE}},
         "versions": {HOSTILE: [HOSTILE]},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from dirac_enhance.bench.restorers.command import (
     own_command,
     qgac,
 )
+from dirac_enhance.bench.restorers.exchange import decode_jpeg
 from dirac_enhance.bench.restorers.restorer import PeerSettings, Restorer
 
 MakeProgram = Callable[[str, str], Path]
@@ -104,6 +106,15 @@ def test_a_jpeg_that_a_program_leaves_is_not_turned_by_its_orientation(
     make_program("jpegqs", copying(path))
 
     assert jpeg_quantsmooth(SETTINGS).restore(jpeg_bytes).shape == (3, SIZE[1], SIZE[0])
+
+
+@pytest.mark.skipif(shutil.which("jpegqs") is None, reason="jpegqs is not installed (Debian's package jpegqs)")
+def test_jpegqs_itself_restores_a_jpeg(jpeg_bytes: bytes) -> None:
+    base = decode_jpeg(jpeg_bytes).pixels
+    restored = jpeg_quantsmooth(SETTINGS).restore(jpeg_bytes)
+
+    assert restored.shape == base.shape
+    assert 0 < (restored - base).abs().mean() < 0.05, "it smooths, and leaves the picture what it is"
 
 
 @pytest.mark.parametrize(
