@@ -47,6 +47,11 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     default="flips-and-turns",
     help="How stored pairs are varied, original and base alike; right for codecs without a preferred direction.",
 )
+@click.option(
+    "--colour-symmetries/--no-colour-symmetries",
+    default=False,
+    help="Negate luma and chroma of stored pairs, and swap the chroma planes, at random.",
+)
 @click.option("--grid", type=_COUNT, default=16, help="Crops of stored pairs begin at multiples of so many pixels.")
 @click.option("--pair-memory", metavar="MIB", type=click.IntRange(0), default=2048, help="Memory for decoded pairs.")
 @click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
@@ -191,7 +196,7 @@ def _pair_set(options: dict[str, Any]) -> PairSet | None:
 
     index = options.pop("pairs")
     limit, memory = options.pop("limit_pairs"), options.pop("pair_memory")
-    others = {name: options.pop(name) for name in ("held_out", "symmetries", "grid")}
+    others = {name: options.pop(name) for name in ("held_out", "symmetries", "colour_symmetries", "grid")}
     return None if index is None else PairSet(index, limit=limit, memory=memory, **others)
 
 

@@ -40,6 +40,7 @@ class PairSet:
         held_out: share of the originals whose pairs are for validation only.
         limit: train on at most so many pairs; smaller limits take a part of what larger ones take.
         symmetries: "none", "flips" or "flips-and-turns".
+        colour_symmetries: whether luma and chroma are negated, and the chroma planes swapped, at random.
         grid: windows of `crop_size` begin at multiples of this many pixels within a stored crop.
         memory: MiB that decoded pairs may take; the others are decoded each time they are drawn.
     """
@@ -48,6 +49,7 @@ class PairSet:
     held_out: float = 0.1
     limit: int | None = None
     symmetries: Symmetries = "flips-and-turns"
+    colour_symmetries: bool = False
     grid: int = 16
     memory: int = 2048
 
@@ -179,7 +181,12 @@ def _gather_stored(plan: TrainingPlan, chosen: PairSet, codec: Codec) -> _Gather
     training, apart = split_rows(within, held_out=chosen.held_out, limit=chosen.limit)
     files = PairFiles(chosen.index.parent, plan.data, codec)
     pool = load_pairs(training, files, memory=chosen.memory, shares=plan.shares, held_out=apart)
-    recipe = StoredPairRecipe(plan.crop_size, grid=chosen.grid, symmetries=chosen.symmetries)
+    recipe = StoredPairRecipe(
+        plan.crop_size,
+        grid=chosen.grid,
+        symmetries=chosen.symmetries,
+        colour_symmetries=chosen.colour_symmetries,
+    )
     validate = hold_out(apart, files, lpips=_lpips("alexnet", plan.validation_backbone, None)) if apart else None
     if isinstance(codec, EncodingCodec):
         limits, log_spaced = (codec.rate_range.minimum, codec.rate_range.maximum), codec.rate_range.log_spaced

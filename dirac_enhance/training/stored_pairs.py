@@ -24,6 +24,7 @@ from torch import Tensor
 from dirac_enhance.codec import BaseReconstruction, Codec
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.batches import PairBatch
+from dirac_enhance.training.colour_symmetries import SYMMETRIES, apply_symmetry
 from dirac_enhance.training.images import complete_shares
 from dirac_enhance.training.pair_files import PairFiles
 from dirac_enhance.training.pair_index import PairRow, group_by_source, source_of
@@ -43,6 +44,7 @@ class StoredPairRecipe:
             the network's stride.
         symmetries: applied to original and base reconstruction alike: none, left-right and upside-down flips, or these
             and quarter turns.
+        colour_symmetries: whether luma and chroma are negated, and the chroma planes swapped, at random, likewise.
         rate_hidden: probability that the network is not told the rate factor. It never is where the decoder does not
             report one.
     """
@@ -50,6 +52,7 @@ class StoredPairRecipe:
     crop_size: int = 128
     grid: int = 16
     symmetries: Symmetries = "flips-and-turns"
+    colour_symmetries: bool = False
     rate_hidden: float = 0.1
 
 
@@ -172,6 +175,9 @@ class PairReader:
             )
             for plane in (pair.original, pair.base_reconstruction)
         )
+        if recipe.colour_symmetries:
+            symmetry = int(generator.integers(len(SYMMETRIES)))
+            original, base = apply_symmetry(original, symmetry), apply_symmetry(base, symmetry)
         hidden = generator.random() < recipe.rate_hidden
         return original, base, math.nan if hidden else pair.known_rate_factor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 import subprocess
@@ -67,7 +68,7 @@ def test_every_option_shows_its_default_or_must_be_given_or_is_a_flag(host: Code
 
 def test_help_of_enhance_shows_every_default(run: Run) -> None:
     text = " ".join(run("enhance", "--help").stdout.partition("Options:")[2].split())
-    options = {block.split()[0]: block for block in text.split(" --")}
+    options = {block.split()[0]: block for block in re.split(r"(?<!/) --", text)}
 
     assert [name for name, block in options.items() if "[default: " not in block and name not in _FLAGS] == ["-r,"]
     assert "[default: " in options["output"]

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from dirac_enhance.errors import TrainingError
+from dirac_enhance.training.colour_symmetries import SYMMETRIES, apply_symmetry
 from dirac_enhance.training.pair_files import PairFiles
 from dirac_enhance.training.pair_index import PairRow, read_index, split_rows
 from dirac_enhance.training.pair_making import PairPlan, make_pairs
@@ -118,6 +119,30 @@ def test_flips_alone_never_turn(reader: Callable[..., PairReader]) -> None:
     for original in pairs.draw_batch(np.random.default_rng(0), 40).original:
         means = original.float().mean(dim=(0, 2)).sort().values
         assert min((means - other).abs().max().item() for other in rows) < 1e-3
+
+
+def test_colour_symmetries_change_original_and_base_alike_and_keep_how_far_apart_they_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    original = torch.randint(90, 160, (3, 32, 32), dtype=torch.uint8, generator=generator)
+    luma = original.float().mul(torch.tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(dim=0)
+    seen = set()
+    for index in range(len(SYMMETRIES)):
+        varied = apply_symmetry(original, index)
+        seen.add(varied.numpy().tobytes())
+        new = varied.float().mul(torch.tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(dim=0)
+        assert min((new - luma).abs().max(), (new + luma - 255).abs().max()) < 1
+        again = apply_symmetry(varied, index)  # each but a swap with one sign changed is its own inverse
+        if index not in (9, 10, 13, 14):
+            assert (again.int() - original.int()).abs().max() <= 2
+    assert len(seen) == 16
+
+
+def test_pairs_are_drawn_in_varied_colours(reader: Callable[..., PairReader]) -> None:
+    plain = reader(PLAIN).draw_batch(np.random.default_rng(0), 8)
+    varied = reader(replace(PLAIN, colour_symmetries=True)).draw_batch(np.random.default_rng(0), 8)
+    assert varied.original.dtype == torch.uint8
+    assert varied.original.float().std() > 0
+    assert not torch.equal(varied.original, plain.original)
 
 
 def test_windows_begin_on_the_grid(reader: Callable[..., PairReader]) -> None:
