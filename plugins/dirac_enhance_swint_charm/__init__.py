@@ -1,0 +1,1 @@
+"""SwinT-ChARM."""
