@@ -41,7 +41,7 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--validation-interval", type=_COUNT, default=2000, help="Iterations between validations.")
 @click.option("--crop-size", type=_COUNT, default=128, help="Side of the training crops in pixels.")
 @click.option("--batch-size", type=_COUNT, default=8, help="Crops an iteration and process.")
-@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="After the warm-up.")
+@click.option("--learning-rate", type=_POSITIVE, default=5e-4, help="After the warm-up.")
 @click.option(
     "--cooldown",
     type=_SHARE,

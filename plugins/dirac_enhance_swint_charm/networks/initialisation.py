@@ -13,6 +13,8 @@ from dirac_enhance_swint_charm.networks.swin import PatchMerge, PatchSplit, spac
 
 SMALLEST_DEVIATION = 4 / 255
 """Channels of less than this are whitened no further, so that the noise in them is not blown up."""
+QUANTISER_POWER = 1 / 12
+"""Of the uniform noise that rounding adds; the decoder begins with the best linear estimate under it."""
 HYPER_GAIN = 4.0
 """Of the hyper-encoder's last map, so that its output does not round to zero everywhere."""
 
@@ -39,7 +41,8 @@ def initialise_by_klt(network: SwintCharm, pixels: Tensor) -> None:
         coefficients, deviations = _fit_stage(merge.linear, split.linear, coefficients, deviations)
     step = quantiser_step(UNIT_RATE)
     _set_diagonal(network.analysis.project, deviations / step)
-    _set_diagonal(network.synthesis.project, step / deviations)
+    power = (deviations / step).square()
+    _set_diagonal(network.synthesis.project, step / deviations * power / (power + QUANTISER_POWER))
     _fit_prior(network, deviations / step)
 
 

@@ -24,7 +24,7 @@ from dirac_enhance_swint_charm.networks.config import CodecConfig
 from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import UNIT_RATE, SwintCharm
 from dirac_enhance_swint_charm.training.crops import CropBatch, CropSource
-from dirac_enhance_swint_charm.training.optimizer import build_optimizer
+from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
 
 CODEC_ID = "swint-charm"
 REPORT_SECONDS = 20.0
@@ -176,9 +176,7 @@ class _Loop:
     def _step(self, batch: CropBatch) -> Tensor:
         """Move the weights once; returns loss, bits per pixel and mean squared error."""
         state, settings = self.state, self.settings
-        for group in state.optimizer.param_groups:
-            if not group.get("fixed"):
-                group["lr"] = settings.learning_rate_at(state.iteration, progress=self.progress())
+        set_learning_rate(state.optimizer, settings.learning_rate_at(state.iteration, progress=self.progress()))
         loss, bits, squared = self._losses(batch)
         state.optimizer.zero_grad()
         (loss + state.network.bottleneck.loss()).backward()

@@ -56,8 +56,8 @@ def spawn(
 
 def test_it_learns_validates_resumes_and_exports(train: Train, photographs: Path, tmp_path: Path) -> None:
     validation = ("--validation", str(photographs), "--validation-limit", "2", "--validation-interval", "30")
-    first = train("--iterations", "30", "--ema-decay", "0.5", *validation)
-    resumed = train("--iterations", "60", "--ema-decay", "0.5", "--resume", *validation)
+    first = train("--iterations", "30", "--learning-rate", "0.01", *validation)
+    resumed = train("--iterations", "60", "--learning-rate", "0.01", "--resume", *validation)
 
     assert (first.exit_code, resumed.exit_code) == (0, 0), first.output + resumed.output
     assert re.search(r"λ 0\.006 +\d\.\d{3} bpp +\d\d\.\d\d dB +JPEG \d\d\.\d\d dB +[+-]\d+\.\d\d dB", first.stdout)
