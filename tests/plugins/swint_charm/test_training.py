@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -175,3 +176,19 @@ def test_jpeg_at_no_more_bytes_is_the_best_quality_that_fits(photographs: Path) 
     assert len(curve.sizes) == 95
     assert less < fits < curve.psnr_within(curve.sizes[80])
     assert curve.psnr_within(0) == curve.psnr_within(curve.sizes[0])
+
+
+def test_help_has_examples_and_every_default() -> None:
+    group = build_group(load_host())
+    command = group.commands["train-codec"]
+    context = click.Context(command, show_default=True)
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    required = [option.name for option in options if option.required]
+
+    assert "Examples:\n    dirac-enhance train-codec" in CliRunner().invoke(group, ["train-codec", "--help"]).stdout
+    assert required == ["codec", "data", "output"]
+    assert all(
+        "[default: " in str(option.get_help_record(context))
+        for option in options
+        if not (option.required or option.is_flag)
+    )
