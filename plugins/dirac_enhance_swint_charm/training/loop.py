@@ -30,8 +30,8 @@ CODEC_ID = "swint-charm"
 REPORT_SECONDS = 20.0
 MEMORY = 0.98
 """Share of the past in the figures that are reported."""
-KLT_PIXELS = 2**22
-"""Pixels in the crops that the initial transform is fitted to."""
+KLT_CROPS = 192
+"""Crops that the initial transform is fitted to."""
 
 Validate = Callable[[SwintCharm], dict[str, float]]
 
@@ -118,8 +118,7 @@ def _build(training: CodecTraining, network: SwintCharm, device: torch.device) -
 
 def _fresh(training: CodecTraining, device: torch.device) -> _State:
     network = SwintCharm(training.config)
-    crops = max(KLT_PIXELS // training.crops.recipe.crop_size**2, 1)
-    batch = training.crops.draw_batch(np.random.default_rng(training.settings.seed), crops)
+    batch = training.crops.draw_batch(np.random.default_rng(training.settings.seed), KLT_CROPS)
     initialise_by_klt(network, batch.pixels / 255)
     return _build(training, network, device)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -21,9 +22,13 @@ from click.testing import CliRunner, Result
 from dirac_enhance import load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint
+from dirac_enhance.training.images import load_pool, read_pixels
 from dirac_enhance_swint_charm.networks.config import CONFIGS
+from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import SwintCharm
+from dirac_enhance_swint_charm.training.crops import CropRecipe, CropSource
 from dirac_enhance_swint_charm.training.loop import rate_distortion_loss
+from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
 from dirac_enhance_swint_charm.training.validation import JpegCurve
 
 Train = Callable[..., Result]
@@ -55,19 +60,17 @@ def spawn(
     return subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def test_it_learns_validates_resumes_and_exports(train: Train, photographs: Path, tmp_path: Path) -> None:
-    validation = ("--validation", str(photographs), "--validation-limit", "2", "--validation-interval", "30")
-    first = train("--iterations", "30", "--learning-rate", "0.01", *validation)
-    resumed = train("--iterations", "60", "--learning-rate", "0.01", "--resume", *validation)
+def test_it_validates_resumes_and_exports(train: Train, photographs: Path, tmp_path: Path) -> None:
+    validation = ("--validation", str(photographs), "--validation-limit", "2", "--validation-interval", "8")
+    first = train("--iterations", "8", *validation)
+    resumed = train("--iterations", "16", "--resume", *validation)
 
     assert (first.exit_code, resumed.exit_code) == (0, 0), first.output + resumed.output
     assert re.search(r"λ 0\.006 +\d\.\d{3} bpp +\d\d\.\d\d dB +JPEG \d\d\.\d\d dB +[+-]\d+\.\d\d dB", first.stdout)
     checkpoint = load_checkpoint(tmp_path)
     early, late = checkpoint.history
-    assert (early["iteration"], late["iteration"], checkpoint.iteration) == (30, 60, 60)
+    assert (early["iteration"], late["iteration"], checkpoint.iteration) == (8, 16, 16)
     assert late["bpp@0.001"] < late["bpp@0.03"]
-    loss = [row["bpp@0.006"] + 0.006 * 255**2 * 10 ** (-row["psnr@0.006"] / 10) for row in (early, late)]
-    assert loss[1] < loss[0]
     check_export(tmp_path / "swint-charm-codec.safetensors", checkpoint)
     assert f"weights: {tmp_path}" in resumed.stdout
 
@@ -79,7 +82,7 @@ def check_export(path: Path, checkpoint: Checkpoint) -> None:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     assert metadata["format_version"] == "1"
     assert json.loads(metadata["codec_config"]) == json.loads(json.dumps(CONFIGS["tiny"].to_dict()))
-    assert json.loads(metadata["training"])["iteration"] == 60
+    assert json.loads(metadata["training"])["iteration"] == 16
     assert torch.equal(tensors["scaling.a"], checkpoint.averaged["scaling.a"])
     for model, rows in (("bottleneck", CONFIGS["tiny"].hyper_channels), ("gaussian", 64)):
         cdf, length = tensors[f"{model}._quantized_cdf"], tensors[f"{model}._cdf_length"]
@@ -94,6 +97,27 @@ def check_export(path: Path, checkpoint: Checkpoint) -> None:
     assert torch.equal(tensors["bottleneck.quantiles"][:, 0, 1], medians)
     network = SwintCharm(CONFIGS["tiny"])
     assert set(network.state_dict()) == set(tensors)
+
+
+def test_a_few_steps_lower_the_loss_of_what_is_trained_on(photographs: Path) -> None:
+    torch.manual_seed(0)
+    crops = CropSource(load_pool(photographs, smallest_side=64), CropRecipe(64, (0.0067, 0.0067)))
+    batch = crops.draw_batch(np.random.default_rng(0), 4)
+    network, pixels = SwintCharm(CONFIGS["tiny"]), batch.pixels / 255
+    initialise_by_klt(network, pixels)
+    optimizer = build_optimizer(network, learning_rate=2e-3)
+    losses = []
+    for _ in range(30):
+        set_learning_rate(optimizer, 2e-3)
+        coded = network(pixels, batch.rate_factor)
+        squared = (coded.pixels - pixels).square().flatten(1).mean(dim=1)
+        loss = rate_distortion_loss(coded.bits_per_pixel, squared, batch.rate_factor).mean()
+        optimizer.zero_grad()
+        (loss + network.bottleneck.loss()).backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
 
 
 def test_what_cannot_be_trained_is_said_in_one_line(train: Train) -> None:
@@ -120,7 +144,7 @@ def test_a_training_is_not_mixed_with_another(train: Train) -> None:
 def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path: Path) -> None:
     killed = spawn(tmp_path, photographs, "--iterations", "100000")
     checkpoint = tmp_path / "checkpoint.pt"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     killed.send_signal(signal.SIGKILL)
@@ -130,7 +154,7 @@ def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path
     assert reached >= 4
     assert reached % 4 == 0
     resumed = spawn(tmp_path, photographs, "--iterations", str(reached + 3), "--resume")
-    said, _ = resumed.communicate(timeout=120)
+    said, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, said.decode()
     assert load_checkpoint(tmp_path).iteration == reached + 3
 
@@ -149,7 +173,7 @@ def test_two_processes_end_with_equal_weights(photographs: Path, tmp_path: Path)
         )
         for rank in range(2)
     ]  # fmt: skip
-    said = [process.communicate(timeout=120)[0].decode() for process in processes]
+    said = [process.communicate(timeout=300)[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
 
@@ -168,8 +192,6 @@ def test_the_loss_weighs_the_error_by_lambda_and_all_rates_alike() -> None:
 
 
 def test_jpeg_at_no_more_bytes_is_the_best_quality_that_fits(photographs: Path) -> None:
-    from dirac_enhance.training.images import read_pixels
-
     curve = JpegCurve.measure(read_pixels(photographs / "a__0.png"))
     fits, less = curve.psnr_within(curve.sizes[49]), curve.psnr_within(curve.sizes[49] - 1)
 
