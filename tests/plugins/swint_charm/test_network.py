@@ -188,9 +188,11 @@ def test_a_slice_knows_those_before_it_only() -> None:
 
     decoded = prior(torch.randn(1, 8, 4, 4), quantise)
 
-    def sees(index: int) -> list[object]:
-        gradients = torch.autograd.grad(means[index].sum(), slices, allow_unused=True, retain_graph=True)
-        return [gradient.any().item() if isinstance(gradient, Tensor) else False for gradient in gradients]
+    def sees(index: int) -> list[bool]:
+        gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
+            means[index].sum(), slices, allow_unused=True, retain_graph=True
+        )
+        return [gradient is not None and bool(gradient.any()) for gradient in gradients]
 
     assert [sees(index) for index in range(3)] == [[False] * 3, [True, False, False], [True, True, False]]
     assert (decoded - torch.cat(slices, dim=1)).abs().max() <= 0.5
