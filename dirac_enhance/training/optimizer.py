@@ -19,15 +19,18 @@ UPDATE_RMS = 0.2
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is orthogonalised, kernel by kernel (Jordan et al. 2024, "Muon").
 
-    A kernel (out, in, h, w) counts as a matrix (out, in·h·w). `torch.optim.Muon` takes matrices only.
+    A kernel (out, in, h, w) counts as a matrix (out, in·h·w); so does one (out, in). `torch.optim.Muon` takes the
+    latter only.
 
     Args:
-        kernels: four-dimensional parameters.
+        kernels: parameters of two dimensions or more, or groups of them.
         lr: learning rate, of AdamW's size.
         momentum: share of the past in the (Nesterov) momentum.
     """
 
-    def __init__(self, kernels: Iterable[Tensor], lr: float, *, momentum: float = 0.95) -> None:
+    def __init__(
+        self, kernels: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, *, momentum: float = 0.95
+    ) -> None:
         super().__init__(kernels, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 
 from dirac_enhance import EncodingCodec, PluginError, RegisteredCodec
 from dirac_enhance.guard import guard_codec
-from dirac_enhance.training.batches import pair_batches
+from dirac_enhance.training.batches import endless_batches
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
@@ -131,7 +131,7 @@ def test_gray_pairs_have_no_colour(maker: PairMaker) -> None:
 
 
 def test_worker_processes_make_the_batches_that_one_process_makes(maker: PairMaker) -> None:
-    here, there = (next(pair_batches(maker, batch_size=2, workers=workers, seed=(5,))) for workers in (0, 1))
+    here, there = (next(endless_batches(maker, batch_size=2, workers=workers, seed=(5,))) for workers in (0, 1))
     assert torch.equal(here.original, there.original)
     assert torch.equal(here.base_reconstruction, there.base_reconstruction)
 
@@ -141,7 +141,7 @@ def test_a_worker_s_failure_is_one_line_that_names_the_plugin(photographs: Path)
     assert isinstance(guarded, EncodingCodec)
     maker = PairMaker(load_pool(photographs, smallest_side=48), guarded, PLAIN)
     with pytest.raises(PluginError) as raised:
-        next(pair_batches(maker, batch_size=2, workers=1, seed=(5,)))
+        next(endless_batches(maker, batch_size=2, workers=1, seed=(5,)))
     assert str(raised.value) == (
         "codec 'jpeg' from dist-broken 0.3 failed to encode: ZeroDivisionError: no bits; tell the plugin's authors"
     )
