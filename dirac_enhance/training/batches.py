@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -65,23 +65,37 @@ class PairSource(Protocol):
         ...
 
 
-class _EndlessBatches(IterableDataset[PairBatch]):
-    def __init__(self, pairs: PairSource, *, batch_size: int, seed: tuple[int, ...]) -> None:
-        self.pairs, self.batch_size, self.seed = pairs, batch_size, seed
+Batch = TypeVar("Batch")
+Batch_co = TypeVar("Batch_co", covariant=True)
 
-    def __iter__(self) -> Iterator[PairBatch]:
+
+class BatchSource(Protocol[Batch_co]):
+    """What draws batches of any kind."""
+
+    def draw_batch(self, generator: np.random.Generator, count: int, /) -> Batch_co:
+        """Draw one of `count` examples; the same state of the generator draws the same ones."""
+        ...
+
+
+class _EndlessBatches(IterableDataset[Batch]):
+    def __init__(self, source: BatchSource[Batch], *, batch_size: int, seed: tuple[int, ...]) -> None:
+        self.source, self.batch_size, self.seed = source, batch_size, seed
+
+    def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
         generator = np.random.default_rng((*self.seed, worker.id if worker else 0))
         torch.set_num_threads(1)
         while True:
-            yield self.pairs.draw_batch(generator, self.batch_size)
+            yield self.source.draw_batch(generator, self.batch_size)
 
 
-def pair_batches(pairs: PairSource, *, batch_size: int, workers: int, seed: tuple[int, ...]) -> Iterator[PairBatch]:
+def endless_batches(
+    source: BatchSource[Batch], *, batch_size: int, workers: int, seed: tuple[int, ...]
+) -> Iterator[Batch]:
     """Yield batches for ever, drawn by worker processes (in this process where `workers` is 0).
 
     The same `seed` and number of workers give the same batches.
     """
-    dataset = _EndlessBatches(pairs, batch_size=batch_size, seed=seed)
+    dataset = _EndlessBatches(source, batch_size=batch_size, seed=seed)
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
     return iter(loader)

@@ -21,7 +21,7 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
-from dirac_enhance.training.batches import PairBatch, PairSource, pair_batches
+from dirac_enhance.training.batches import PairBatch, PairSource, endless_batches
 from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
 from dirac_enhance.training.processes import ProcessGroup, process_group
@@ -148,7 +148,7 @@ class _Loop:
         seed = (self.settings.seed, group.rank, state.iteration)
         self.generator = torch.Generator(group.device).manual_seed(hash(seed) % 2**63)
         self.timesteps = torch.Generator().manual_seed(hash((*seed, 1)) % 2**63)
-        self.batches: Iterator[PairBatch] = pair_batches(
+        self.batches: Iterator[PairBatch] = endless_batches(
             run.pairs, batch_size=self.settings.batch_size, workers=self.settings.workers, seed=seed
         )
         if run.compiled:

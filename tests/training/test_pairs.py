@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dirac_enhance.training.batches import pair_batches
+from dirac_enhance.training.batches import endless_batches
 from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.pairs import PairMaker, PairRecipe, draw_rate_factor
 from dirac_enhance.training.weighting import REFERENCE_POWER, RatePower, measure_rate_power
@@ -123,7 +123,7 @@ def test_gray_pairs_have_no_colour(maker: PairMaker) -> None:
 
 
 def test_worker_processes_make_the_batches_that_one_process_makes(maker: PairMaker) -> None:
-    here, there = (next(pair_batches(maker, batch_size=2, workers=workers, seed=(5,))) for workers in (0, 1))
+    here, there = (next(endless_batches(maker, batch_size=2, workers=workers, seed=(5,))) for workers in (0, 1))
     assert torch.equal(here.original, there.original)
     assert torch.equal(here.base_reconstruction, there.base_reconstruction)
 

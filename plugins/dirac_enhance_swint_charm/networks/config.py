@@ -91,8 +91,8 @@ CONFIGS = {
         mlp_ratio=4,
         slices=(32,) * 10,
         hyper_channels=192,
-        prior_channels=192,
-        context_widths=(128, 64),
+        prior_channels=96,
+        context_widths=(64, 48),
         context_kernels=(3, 3, 3),
     ),
     "small": CodecConfig(
@@ -106,8 +106,8 @@ CONFIGS = {
         mlp_ratio=2,
         slices=(16, 16, 32, 32, 64),
         hyper_channels=48,
-        prior_channels=80,
-        context_widths=(64, 64),
+        prior_channels=56,
+        context_widths=(64, 48),
         context_kernels=(3, 3, 3),
     ),
     "tiny": CodecConfig(

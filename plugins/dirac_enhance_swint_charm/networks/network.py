@@ -116,7 +116,7 @@ class SwintCharm(nn.Module):
         """Quantise scaled latents; returns them decoded, and the bits of latents and hyper-latents, each (N,)."""
         hyper = self.hyper_analyse(latents)
         _, hyper_likelihood = self.bottleneck(hyper)
-        medians = self.bottleneck._get_medians().detach().view(1, -1, 1, 1)
+        medians = self.bottleneck.quantiles[:, 0, 1].detach().view(1, -1, 1, 1)
         features = self.hyper_synthesise(_round_through(hyper - medians) + medians)
         slices = latents.split(self.config.slices, dim=1)
         bits: list[Tensor] = []

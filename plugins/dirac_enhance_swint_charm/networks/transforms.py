@@ -1,4 +1,4 @@
-"""Analysis and synthesis: Swin stages joined by patch merging and splitting; the hyper-codec's are the same, smaller."""
+"""Analysis and synthesis: Swin stages joined by patch merging and splitting; the hyper-codec has smaller ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StageShape:
 
 
 class SwinStage(nn.Module):
-    """Blocks at one resolution, every second with shifted windows."""
+    """Blocks at one resolution, every second with shifted windows, the last one of them."""
 
     def __init__(self, channels: int, depth: int, shape: StageShape) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class SwinStage(nn.Module):
                 channels,
                 head_width=shape.head_width,
                 window=shape.window,
-                shifted=index % 2 == 1,
+                shifted=(depth - index) % 2 == 1,
                 mlp_ratio=shape.mlp_ratio,
             )
             for index in range(depth)
