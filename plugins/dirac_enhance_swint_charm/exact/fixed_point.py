@@ -2,7 +2,8 @@
 
 A sum of whole numbers is exact in float64 as long as every partial sum stays below 2⁵³: then neither the order of
 summation, nor the number of threads, nor fused multiply-adds change it. Whatever is summed here has such a bound.
-What is not a sum (÷, √, rounding) is done element by element, where IEEE 754 leaves one answer.
+Quotients and square roots are whole numbers, too, and put right after the division or root in float64: PyTorch's own
+`sqrt` is off in the last place on some processors, and CUDA's division by a number is a product with its reciprocal.
 """
 
 from __future__ import annotations
@@ -37,11 +38,23 @@ def shift_right(values: Tensor, bits: int) -> Tensor:
 
 
 def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Divide element by element and round to whole numbers, halves to even.
+    """Divide whole numbers and round to whole numbers, halves upwards.
 
-    Both have to be tensors on one device: CUDA kernels multiply by the reciprocal of a number that comes from the CPU.
+    Args:
+        numerator: at most 2⁵¹ in magnitude.
+        denominator: from 1 to 2⁵¹; any shape that broadcasts.
     """
-    return torch.round(numerator / denominator)
+    numerator, denominator = 2 * numerator + denominator, 2 * denominator
+    quotient = torch.floor(numerator / denominator)
+    rest = numerator - quotient * denominator
+    return quotient + (rest >= denominator).to(torch.float64) - (rest < 0).to(torch.float64)
+
+
+def square_root(values: Tensor) -> Tensor:
+    """Return the whole part of the square roots of whole numbers from 0 to 2⁵²."""
+    root = torch.floor(torch.sqrt(values))
+    root = root - (root * root > values).to(torch.float64)
+    return root + ((root + 1) * (root + 1) <= values).to(torch.float64)
 
 
 def multiply(left: Tensor, right: Tensor) -> Tensor:

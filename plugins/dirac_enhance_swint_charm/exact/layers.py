@@ -17,6 +17,7 @@ from dirac_enhance_swint_charm.exact.fixed_point import (
     multiply,
     saturate,
     shift_right,
+    square_root,
     to_fixed,
 )
 from dirac_enhance_swint_charm.exact.tables import exponential_table, gelu_tail_table, interpolate, tanh_table
@@ -27,6 +28,8 @@ _FEWEST_WEIGHT_BITS = 10
 
 _DEVIATION_BITS = 20
 """Bits of the deviations from the mean whose squares a normalisation sums; up to 4096 of them stay in bounds."""
+_QUOTIENT_BITS = 24
+"""Bits of those deviations, divided by the root of the sum of their squares: at most 1."""
 _EXPONENTS = 12
 """Deviations are at most 2¹¹ times as large as that: limited to ±1024, and twice that apart."""
 
@@ -100,7 +103,9 @@ class ExactLayerNorm(nn.Module):
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__()
         (channels,) = norm.normalized_shape
-        self.register_buffer("weight", to_fixed(norm.weight))
+        # The sum of squares takes the mean's place below, which makes quotients √C times too small.
+        weight = saturate(to_fixed(norm.weight.detach().to(torch.float64) * math.sqrt(channels)))
+        self.register_buffer("weight", weight)
         self.register_buffer("bias", to_fixed(norm.bias))
         self.register_buffer("channels", torch.tensor([float(channels)], dtype=torch.float64))
         self.register_buffer("epsilon", to_fixed(torch.tensor([norm.eps * channels]), bits=2 * _DEVIATION_BITS))
@@ -114,14 +119,14 @@ class ExactLayerNorm(nn.Module):
         values = saturate(values)
         total = values.sum(dim=-1, keepdim=True)
         finer = 2.0 ** (_DEVIATION_BITS - FRACTION_BITS)
-        deviation = divide((values * self.channels - total) * finer, self.channels.expand_as(values))
+        deviation = divide((values * self.channels - total) * finer, self.channels)
         coarser = _power_of_two_above(deviation.abs().amax(dim=-1, keepdim=True) * 2.0**-_DEVIATION_BITS)
-        deviation = divide(deviation, coarser.expand_as(deviation))
-        squares = (deviation * deviation).sum(dim=-1, keepdim=True)
-        epsilon = torch.ceil(self.epsilon / (coarser * coarser))
-        spread = torch.sqrt((squares + epsilon) / self.channels.expand_as(squares))
-        normalised = divide(deviation * ONE, spread.expand_as(deviation))
-        return shift_right(saturate(normalised) * self.weight, FRACTION_BITS) + self.bias
+        deviation = divide(deviation, coarser)
+        squares = (deviation * deviation).sum(dim=-1, keepdim=True) + divide(self.epsilon, coarser * coarser)
+        scale = _scale_to_52_bits(squares)
+        root = square_root(squares * scale * scale)
+        normalised = divide(deviation * scale * 2.0**_QUOTIENT_BITS, root)
+        return shift_right(normalised * self.weight, _QUOTIENT_BITS) + self.bias
 
 
 class ExactGelu(nn.Module):
@@ -166,7 +171,7 @@ class ExactSoftmax(nn.Module):
         below = logits.amax(dim=-1, keepdim=True) - logits
         powers = interpolate(self.table, below)
         total = powers.sum(dim=-1, keepdim=True)
-        return divide(powers * ONE, total.expand_as(powers))
+        return divide(powers * ONE, total)
 
 
 def _weight_bits(weight: Tensor, bias: Tensor | None) -> int:
@@ -212,4 +217,13 @@ def _power_of_two_above(values: Tensor) -> Tensor:
     for exponent in range(_EXPONENTS):
         power = torch.where(values > 2.0**exponent, 2.0 ** (exponent + 1), power)
     return power
+
+
+def _scale_to_52_bits(values: Tensor) -> Tensor:
+    """Return the largest power of two whose square takes whole numbers from 1 to 2⁵² to no more than that."""
+    scale = torch.ones_like(values)
+    for exponent in (16, 8, 4, 2, 1):
+        scaled = scale * 2.0**exponent
+        scale = torch.where(values * (scaled * scaled) <= 2.0**52, scaled, scale)
+    return scale
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -62,10 +63,16 @@ class ExactWindowAttention(WindowAttention):
 
 
 class ExactChannelwisePrior(nn.Module):
-    """The prior of all slices on fixed-point features; `ChannelwisePrior` line by line."""
+    """The prior of all slices on fixed-point features; `ChannelwisePrior` line by line.
 
-    def __init__(self, prior: ChannelwisePrior) -> None:
+    Args:
+        prior: the trained one.
+        channels: of each slice.
+    """
+
+    def __init__(self, prior: ChannelwisePrior, *, channels: Sequence[int]) -> None:
         super().__init__()
+        self.channels = tuple(channels)
         self.slices = exact_copy(prior.slices)
         self.tanh = ExactTanh()
 
@@ -114,5 +121,5 @@ def _query_scaled(attention: WindowAttention) -> Any:
     weight, bias = (values.detach().to(torch.float64) for values in (attention.qkv.weight, attention.qkv.bias))
     channels = weight.shape[1]
     factor = torch.ones(3 * channels, dtype=torch.float64)
-    factor[:channels] = (channels // attention.heads) ** -0.5
+    factor[:channels] = 1 / math.sqrt(channels // attention.heads)
     return ExactLinear(weight * factor[:, None], bias * factor)
