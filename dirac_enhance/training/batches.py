@@ -84,7 +84,6 @@ class _EndlessBatches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
         generator = np.random.default_rng((*self.seed, worker.id if worker else 0))
-        torch.set_num_threads(1)
         while True:
             yield self.source.draw_batch(generator, self.batch_size)
 

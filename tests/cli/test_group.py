@@ -24,7 +24,7 @@ _COMMAND = (sys.executable, "-m", "dirac_enhance")
 
 COMMANDS = [
     *("enhance", "decode", "encode", "info", "compare", "contact-sheet", "bench", "report"),
-    *("codecs", "networks", "make-pairs", "train", "export"),
+    *("codecs", "networks", "make-pairs", "train", "export", "train-codec"),
 ]
 
 

@@ -76,7 +76,10 @@ class CodecConfig:
         if set(stored) != names:
             odd = ", ".join(sorted(names ^ set(stored)))
             raise TrainingError(f"not the shape of a SwinT-ChARM network: {odd} missing or unknown")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        return cls(**values)
 
 
 CONFIGS = {

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from dirac_enhance_swint_charm.networks.charm import SlicePrior
 from dirac_enhance_swint_charm.networks.network import UNIT_RATE, SwintCharm
 from dirac_enhance_swint_charm.networks.swin import PatchMerge, PatchSplit, space_to_depth
 
@@ -90,8 +91,14 @@ def _fit_prior(network: SwintCharm, deviations: Tensor) -> None:
     """Tell the prior how large the latents are, and give the hyper-encoder them at like size."""
     latents = network.config.latent_channels
     deviations = torch.nn.functional.pad(deviations[:latents], (0, max(latents - len(deviations), 0)), value=0.2)
-    for prior, log_scale in zip(network.prior.slices, deviations.log().split(network.config.slices), strict=True):
-        prior.log_scale.convolutions[-1].bias.copy_(log_scale)  # type: ignore[union-attr,operator,index]
+    for prior, log_scale in zip(
+        network.prior.slices, torch.split(deviations.log(), list(network.config.slices)), strict=True
+    ):
+        assert isinstance(prior, SlicePrior)
+        last = prior.log_scale.convolutions[-1]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        last.bias.copy_(log_scale)
     merge = network.hyper_analysis.merges[0]
     assert isinstance(merge, PatchMerge)
     merge.linear.weight.div_(deviations.clamp_min(1).repeat(4))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dirac_enhance_swint_charm.networks.charm import ChannelwisePrior
 from dirac_enhance_swint_charm.networks.config import CodecConfig
+from dirac_enhance_swint_charm.networks.entropy_models import load_entropy_models
 from dirac_enhance_swint_charm.networks.latent_scaling import LatentScaling
 from dirac_enhance_swint_charm.networks.transforms import AnalysisTransform, StageShape, SynthesisTransform
 
@@ -61,8 +62,7 @@ class SwintCharm(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        from compressai.entropy_models import EntropyBottleneck, GaussianConditional
-
+        entropy_models = load_entropy_models()
         self.config = config
         shape = StageShape(config.head_width, config.window, config.mlp_ratio)
         hyper_shape = StageShape(config.head_width, config.hyper_window, config.mlp_ratio)
@@ -79,8 +79,10 @@ class SwintCharm(nn.Module):
             kernels=config.context_kernels,
         )
         self.scaling = LatentScaling(unit_rate=UNIT_RATE)
-        self.bottleneck: EntropyBottleneck = EntropyBottleneck(hyper)
-        self.gaussian: GaussianConditional = GaussianConditional(scale_table(), scale_bound=SMALLEST_SCALE)
+        self.bottleneck: EntropyBottleneck = entropy_models.EntropyBottleneck(hyper)
+        self.gaussian: GaussianConditional = entropy_models.GaussianConditional(
+            scale_table(), scale_bound=SMALLEST_SCALE
+        )
 
     def forward(self, pixels: Tensor, rate_factor: Tensor) -> CodedPictures:
         """Code and decode a batch.
@@ -118,7 +120,7 @@ class SwintCharm(nn.Module):
         _, hyper_likelihood = self.bottleneck(hyper)
         medians = self.bottleneck.quantiles[:, 0, 1].detach().view(1, -1, 1, 1)
         features = self.hyper_synthesise(_round_through(hyper - medians) + medians)
-        slices = latents.split(self.config.slices, dim=1)
+        slices = torch.split(latents, list(self.config.slices), dim=1)
         bits: list[Tensor] = []
 
         def quantise(index: int, mean: Tensor, log_scale: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ class CodecTraining:
         return self._train(checkpoint)
 
     def _train(self, checkpoint: Checkpoint | None) -> Path:
-        with process_group(self.device) as group, torch.random.fork_rng():
+        with process_group(self.device) as group, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             state = _restored(self, checkpoint, group.device) if checkpoint else _fresh(self, group.device)
             return _Loop(self, group, state).run()

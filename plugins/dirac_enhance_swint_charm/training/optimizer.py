@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,10 @@ def build_optimizer(network: SwintCharm, *, learning_rate: float) -> OptimizerPa
         outer = name.startswith((*OUTER, "bottleneck.")) or name.endswith("position_bias")
         if name != "bottleneck.quantiles":
             (inner if parameter.ndim in (2, 4) and not outer else others).append(parameter)
-    groups = [{"params": others}, {"params": [network.bottleneck.quantiles], "lr": QUANTILE_RATE, "fixed": True}]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": [network.bottleneck.quantiles], "lr": QUANTILE_RATE, "fixed": True},
+    ]
     return OptimizerPair(
         Muon(inner, learning_rate),
         torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True),

@@ -1,0 +1,177 @@
+"""`train-codec` learns, stops, resumes, survives being killed, agrees over processes, and exports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from dirac_enhance import load_host
+from dirac_enhance.cli.group import build_group
+from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint
+from dirac_enhance_swint_charm.networks.config import CONFIGS
+from dirac_enhance_swint_charm.networks.network import SwintCharm
+from dirac_enhance_swint_charm.training.loop import rate_distortion_loss
+from dirac_enhance_swint_charm.training.validation import JpegCurve
+
+Train = Callable[..., Result]
+COMMAND = ("train-codec", "--codec", "swint-charm", "--config", "tiny", "--crop-size", "64", "--batch-size", "2")
+OPTIONS = ("--workers", "0", "--precision", "float32", "--device", "cpu", "--interval", "4")
+
+
+@pytest.fixture
+def train(photographs: Path, tmp_path: Path) -> Train:
+    """Run `train-codec` on the photographs, into a folder of its own."""
+    group = build_group(load_host())
+
+    def run(*arguments: str) -> Result:
+        command = [*COMMAND, *OPTIONS, "--data", str(photographs), "-o", str(tmp_path), *arguments]
+        return CliRunner().invoke(group, command)
+
+    return run
+
+
+def spawn(
+    folder: Path, photographs: Path, *arguments: str, rank: int = 0, size: int = 1, port: int = 0
+) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [*COMMAND, *OPTIONS, "--data", str(photographs), "-o", str(folder), *arguments]
+    start = [sys.executable, "-m", "dirac_enhance", *command]
+    return subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_it_learns_validates_resumes_and_exports(train: Train, photographs: Path, tmp_path: Path) -> None:
+    validation = ("--validation", str(photographs), "--validation-limit", "2", "--validation-interval", "30")
+    first = train("--iterations", "30", "--ema-decay", "0.5", *validation)
+    resumed = train("--iterations", "60", "--ema-decay", "0.5", "--resume", *validation)
+
+    assert (first.exit_code, resumed.exit_code) == (0, 0), first.output + resumed.output
+    assert re.search(r"λ 0\.006 +\d\.\d{3} bpp +\d\d\.\d\d dB +JPEG \d\d\.\d\d dB +[+-]\d+\.\d\d dB", first.stdout)
+    checkpoint = load_checkpoint(tmp_path)
+    early, late = checkpoint.history
+    assert (early["iteration"], late["iteration"], checkpoint.iteration) == (30, 60, 60)
+    assert late["bpp@0.001"] < late["bpp@0.03"]
+    loss = [row["bpp@0.006"] + 0.006 * 255**2 * 10 ** (-row["psnr@0.006"] / 10) for row in (early, late)]
+    assert loss[1] < loss[0]
+    check_export(tmp_path / "swint-charm-codec.safetensors", checkpoint)
+    assert f"weights: {tmp_path}" in resumed.stdout
+
+
+def check_export(path: Path, checkpoint: Checkpoint) -> None:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert metadata["format_version"] == "1"
+    assert json.loads(metadata["codec_config"]) == json.loads(json.dumps(CONFIGS["tiny"].to_dict()))
+    assert json.loads(metadata["training"])["iteration"] == 60
+    assert torch.equal(tensors["scaling.a"], checkpoint.averaged["scaling.a"])
+    for model, rows in (("bottleneck", CONFIGS["tiny"].hyper_channels), ("gaussian", 64)):
+        cdf, length = tensors[f"{model}._quantized_cdf"], tensors[f"{model}._cdf_length"]
+        assert {tensors[f"{model}.{name}"].dtype for name in ("_quantized_cdf", "_cdf_length", "_offset")} == {
+            torch.int32
+        }
+        assert len(cdf) == len(length) == len(tensors[f"{model}._offset"]) == rows
+        for row, last in zip(cdf, length, strict=True):
+            assert row[last - 1] == 2**16
+            assert (row[1:last] > row[: last - 1]).all()
+    medians = checkpoint.averaged["bottleneck.quantiles"][:, 0, 1]
+    assert torch.equal(tensors["bottleneck.quantiles"][:, 0, 1], medians)
+    network = SwintCharm(CONFIGS["tiny"])
+    assert set(network.state_dict()) == set(tensors)
+
+
+def test_what_cannot_be_trained_is_said_in_one_line(train: Train) -> None:
+    said = {
+        "no end given to the training; pass --minutes M or --iterations N": train(),
+        "no checkpoint at": train("--iterations", "1", "--resume"),
+        "72; expected a multiple of 64": train("--iterations", "1", "--crop-size", "72"),
+        "rate factor 7 given; expected a number from 0.0005 to 0.05": train("--iterations", "1", "--rate-factor", "7"),
+        "no source named c; the sources are a, b": train("--iterations", "1", "--share", "c=0.5"),
+        "expected SOURCE=SHARE": train("--iterations", "1", "--share", "a"),
+    }
+
+    assert not {text: result.output for text, result in said.items() if text not in result.output}
+    assert all(result.exit_code for result in said.values())
+
+
+def test_a_training_is_not_mixed_with_another(train: Train) -> None:
+    assert train("--iterations", "1", "--rate-factor", "0.01", "--share", "a=0.9").exit_code == 0
+
+    assert "holds a training already; pass --resume or another -o FOLDER" in train("--iterations", "2").output
+    assert "ask for the same --config" in train("--iterations", "2", "--resume", "--config", "small").output
+
+
+def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path: Path) -> None:
+    killed = spawn(tmp_path, photographs, "--iterations", "100000")
+    checkpoint = tmp_path / "checkpoint.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    killed.send_signal(signal.SIGKILL)
+    said, _ = killed.communicate()
+    assert checkpoint.exists(), said.decode()
+    reached = load_checkpoint(tmp_path).iteration
+    assert reached >= 4
+    assert reached % 4 == 0
+    resumed = spawn(tmp_path, photographs, "--iterations", str(reached + 3), "--resume")
+    said, _ = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, said.decode()
+    assert load_checkpoint(tmp_path).iteration == reached + 3
+
+
+def test_two_processes_end_with_equal_weights(photographs: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("worker.py")), str(photographs), str(tmp_path)],
+            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1",
+                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=120)[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+
+    for kind in ("weights", "averaged"):
+        assert all(torch.equal(one[kind][name], other[kind][name]) for name in one[kind])
+    assert not torch.equal(one["first_crop"], other["first_crop"])
+    assert load_checkpoint(tmp_path).recipe["processes"] == 2
+
+
+def test_the_loss_weighs_the_error_by_lambda_and_all_rates_alike() -> None:
+    rates = torch.tensor([0.0067, 4 * 0.0067])
+    loss = rate_distortion_loss(torch.tensor([0.3, 0.6]), torch.tensor([1e-3, 0.5e-3]), rates)
+
+    assert loss[0].item() == pytest.approx(0.0067 * 65025 * 1e-3 + 0.3)
+    assert loss[1].item() == pytest.approx(loss[0].item())  # twice the bits and half the error at four times λ
+
+
+def test_jpeg_at_no_more_bytes_is_the_best_quality_that_fits(photographs: Path) -> None:
+    from dirac_enhance.training.images import read_pixels
+
+    curve = JpegCurve.measure(read_pixels(photographs / "a__0.png"))
+    fits, less = curve.psnr_within(curve.sizes[49]), curve.psnr_within(curve.sizes[49] - 1)
+
+    assert len(curve.sizes) == 95
+    assert less < fits < curve.psnr_within(curve.sizes[80])
+    assert curve.psnr_within(0) == curve.psnr_within(curve.sizes[0])
