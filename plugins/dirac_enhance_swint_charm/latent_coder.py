@@ -117,7 +117,7 @@ class LatentCoder(nn.Module):
         def read(rows: Integers, like: Tensor) -> Tensor:
             return torch.from_numpy(decoder.get(rows)).to(like.device, torch.float64).view(like.shape)
 
-        def quantise(index: int, mean: Tensor, log_scale: Tensor) -> Tensor:
+        def quantise(_index: int, mean: Tensor, log_scale: Tensor) -> Tensor:
             return read(self._rows(log_scale), mean) * ONE + mean
 
         symbols = read(_channel_rows(self.medians.expand(shape)), self.medians.expand(shape))

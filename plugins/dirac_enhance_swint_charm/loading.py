@@ -1,4 +1,4 @@
-"""From a weights file to a `PictureCoder`: networks built, exact ones made from them, the device's arithmetic checked."""
+"""From a weights file to a `PictureCoder`: networks built, exact ones made from them, arithmetic checked."""
 
 from __future__ import annotations
 

@@ -113,9 +113,7 @@ class SymbolDecoder:
         escaped = symbols == escapes
         if escaped.any():
             distances = self._get_distances(int(escaped.sum()))
-            symbols[escaped] = numpy.where(
-                distances % 2 == 1, -(distances // 2) - 1, distances // 2 + escapes[escaped]
-            )
+            symbols[escaped] = numpy.where(distances % 2 == 1, -(distances // 2) - 1, distances // 2 + escapes[escaped])
         values: Integers = symbols + self._tables.offsets[rows]
         if values.size and int(numpy.abs(values).max()) > LARGEST_SYMBOL:
             raise InvalidBitstreamError("a coding tile has latents larger than any encoder's; the file is damaged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy
 from numpy.typing import NDArray
@@ -95,12 +96,14 @@ def _read_tables(state: Mapping[str, Tensor], name: str) -> tuple[list[list[int]
         raise WeightsError(f"the codec's weights have no tables in '{name}'; they were exported before `update`")
     rows = [row[:length] for row, length in zip(cdfs, lengths, strict=True)]
     for row in rows:
-        ascends = all(low < high for low, high in zip(row, row[1:], strict=False))
+        ascends = all(low < high for low, high in pairwise(row))
         if len(row) < 3 or row[0] != 0 or row[-1] != _TOTAL or not ascends:
             raise WeightsError(f"a table in '{name}' of the codec's weights is no cumulative distribution to 2^16")
     for row, offset in zip(rows, offsets, strict=True):
         if not -LARGEST_SYMBOL < offset < offset + len(row) < LARGEST_SYMBOL:
-            raise WeightsError(f"a table in '{name}' of the codec's weights starts at {offset}, {len(row)} entries long")
+            raise WeightsError(
+                f"a table in '{name}' of the codec's weights starts at {offset}, {len(row)} entries long"
+            )
     return rows, offsets
 
 

@@ -226,4 +226,3 @@ def _scale_to_52_bits(values: Tensor) -> Tensor:
         scaled = scale * 2.0**exponent
         scale = torch.where(values * (scaled * scaled) <= 2.0**52, scaled, scale)
     return scale
-

@@ -97,14 +97,19 @@ def exact_copy(network: Network) -> Network:
     Raises:
         WeightsError: if one of its layers has no exact counterpart, or weights too large for one.
     """
+    return _convert(copy.deepcopy(network))  # type: ignore[no-any-return] # what stands in for it has its methods
+
+
+def _convert(network: nn.Module) -> Any:
+    """Replace a network's layers in place; returns it, or what replaces it."""
     counterpart = _COUNTERPARTS.get(type(network))
     if counterpart is not None:
-        return counterpart(network)  # type: ignore[no-any-return] # it stands in for it
+        return counterpart(network)
     if next(network.parameters(recurse=False), None) is not None:
         raise WeightsError(f"{type(network).__name__} has no exact counterpart")
-    twin = copy.copy(network)
-    twin._modules = {name: exact_copy(child) for name, child in network.named_children()}
-    return twin
+    for name, child in list(network.named_children()):
+        setattr(network, name, _convert(child))
+    return network
 
 
 _COUNTERPARTS: dict[type[nn.Module], Callable[[Any], Any]] = {

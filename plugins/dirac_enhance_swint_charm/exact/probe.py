@@ -24,9 +24,10 @@ def check_arithmetic(device: torch.device) -> None:
     left, right = (_numbers(seed) for seed in (1, 2))
     first, second = (torch.tensor(numbers, dtype=torch.float64, device=device) for numbers in (left, right))
     product = multiply(first.view(_SIDE, _SIDE), second.view(_SIDE, _SIDE)).flatten().tolist()
+    quotients = [(2 * a + abs(b)) // (2 * abs(b)) for a, b in zip(left, right, strict=True)]
     exact = (
         product == _product(left, right)
-        and divide(first, second.abs()).tolist() == [(2 * a + abs(b)) // (2 * abs(b)) for a, b in zip(left, right, strict=True)]
+        and divide(first, second.abs()).tolist() == quotients
         and square_root(first * first - 1).tolist() == [abs(a) - 1 for a in left]
     )
     if not exact:
