@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,6 +27,10 @@ TINY = CodecConfig(
     context_widths=(8, 8),
     context_kernels=(3, 3, 3),
 )
+LIGHT = replace(
+    TINY, depths=(1, 1, 1, 1), hyper_depths=(1, 1), slices=(8, 8), context_widths=(8,), context_kernels=(3, 3)
+)
+"""For tests that decode thousands of times."""
 NOISE = 0.05
 """Deviation of what is added to the weights of prior and hyper-codec; a tenth of it to those of the transforms."""
 
@@ -40,7 +45,7 @@ def draw_pixels(height: int, width: int, *, seed: int = 0) -> Tensor:
     return (0.4 + slopes[:, 0] * x + slopes[:, 1] * y + disc + grain).clamp(0, 1)
 
 
-def write_weights(path: Path, *, seed: int = 0) -> Path:
+def write_weights(path: Path, *, config: CodecConfig = TINY) -> Path:
     """Write the codec's weights: a linear transform of pictures, a prior that fits it, and noise on the other weights."""
     from safetensors.torch import save_file
 
@@ -51,8 +56,8 @@ def write_weights(path: Path, *, seed: int = 0) -> Path:
     from dirac_enhance_swint_charm.networks.network import SwintCharm
     from dirac_enhance_swint_charm.training.export import update_tables
 
-    torch.manual_seed(seed)
-    network = SwintCharm(TINY)
+    torch.manual_seed(0)
+    network = SwintCharm(config)
     initialise_by_klt(network, torch.stack([draw_pixels(128, 128, seed=each) for each in range(40)]))
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -61,6 +66,19 @@ def write_weights(path: Path, *, seed: int = 0) -> Path:
                 parameter.add_((0.1 if own else 1) * NOISE * torch.randn_like(parameter))
         network.bottleneck.quantiles[:, 0, 1].uniform_(-0.4, 0.4)
     update_tables(network)
-    metadata = {"format_version": "1", "codec_config": json.dumps(TINY.to_dict())}
+    metadata = {"format_version": "1", "codec_config": json.dumps(config.to_dict())}
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata=metadata)
+    return path
+
+
+def write_variant(weights: Path, path: Path) -> Path:
+    """Write weights that differ from others in one number."""
+    import safetensors
+    from safetensors.torch import load_file, save_file
+
+    with safetensors.safe_open(weights, "pt") as file:
+        metadata = file.metadata()
+    state = load_file(weights)
+    state["scaling.b"] += 0.01
+    save_file(state, path, metadata=metadata)
     return path

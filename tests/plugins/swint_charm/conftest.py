@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_swint_charm import write_weights
+from tiny_swint_charm import LIGHT, write_weights
 
 from dirac_enhance_swint_charm import SwintCharmCodec
 
@@ -38,3 +38,10 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def codec(tiny_weights: Path) -> SwintCharmCodec:
     """The codec with those weights, on the CPU."""
     return SwintCharmCodec(weights=str(tiny_weights), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def light_codec(tmp_path_factory: pytest.TempPathFactory) -> SwintCharmCodec:
+    """One that decodes in milliseconds."""
+    weights = write_weights(tmp_path_factory.mktemp("weights") / "light.safetensors", config=LIGHT)
+    return SwintCharmCodec(weights=str(weights), device="cpu")

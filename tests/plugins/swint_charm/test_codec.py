@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import struct
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_swint_charm import draw_pixels
+from tiny_swint_charm import draw_pixels, write_variant
 
 from dirac_enhance import CodecOptionError, InvalidBitstreamError, WeightsChecksumError, WeightsError, WeightsFile
 from dirac_enhance.testing import assert_codec_contract
@@ -89,10 +86,7 @@ def test_missing_tensors_are_named(tiny_weights: Path) -> None:
 
 
 def test_a_file_coded_with_other_weights_is_refused_by_their_id(codec: SwintCharmCodec, tmp_path: Path) -> None:
-    shutil.copy(codec.weights, tmp_path / "other.safetensors")
-    with (tmp_path / "other.safetensors").open("r+b") as file:
-        file.seek(-4, os.SEEK_END)
-        file.write(struct.pack("<f", 0.25))  # of the synthesis transform, the last tensor
+    write_variant(Path(codec.weights), tmp_path / "other.safetensors")
     other = SwintCharmCodec(weights=str(tmp_path / "other.safetensors"), device="cpu")
 
     with pytest.raises(InvalidBitstreamError, match=r"coded with the codec weights [0-9a-f]{16}…, but these are "):
