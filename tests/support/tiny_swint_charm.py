@@ -46,7 +46,7 @@ def draw_pixels(height: int, width: int, *, seed: int = 0) -> Tensor:
 
 
 def write_weights(path: Path, *, config: CodecConfig = TINY) -> Path:
-    """Write the codec's weights: a linear transform of pictures, a prior that fits it, and noise on the other weights."""
+    """Write weights: a linear transform of pictures, a prior wide enough for it, and noise on the others."""
     from safetensors.torch import save_file
 
     with warnings.catch_warnings():
@@ -65,6 +65,8 @@ def write_weights(path: Path, *, config: CodecConfig = TINY) -> Path:
                 own = name.startswith(("analysis", "synthesis"))
                 parameter.add_((0.1 if own else 1) * NOISE * torch.randn_like(parameter))
         network.bottleneck.quantiles[:, 0, 1].uniform_(-0.4, 0.4)
+        for prior in network.prior.slices:
+            prior.log_scale.convolutions[-1].bias.add_(1.0)  # type: ignore[union-attr, index, operator]
     update_tables(network)
     metadata = {"format_version": "1", "codec_config": json.dumps(config.to_dict())}
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata=metadata)

@@ -96,7 +96,6 @@ class SymbolDecoder:
         if len(stream) < STATE_BYTES or len(stream) % _WORD_BYTES or not _LOWEST_STATE <= state < _HIGHEST_STATE:
             raise InvalidBitstreamError(f"a coding tile's {len(stream)} bytes are no stream; the file is damaged")
         self._tables = tables
-        self._row_offsets = tables.offsets.tolist()
         self._available = 8 * len(stream) + _SLACK_BITS
         self._decoder: Any = rans_extension().RansDecoder()
         # A symbol takes 16 bits at most.
@@ -133,8 +132,16 @@ class SymbolDecoder:
         if not rows.size:
             return numpy.zeros(0, numpy.int32)
         tables = self._tables
-        values = self._decoder.decode_stream(rows.tolist(), tables.rows, tables.lengths, self._row_offsets)
-        symbols: Integers = numpy.array(values, numpy.int32) - tables.offsets[rows]
+        used = numpy.flatnonzero(numpy.bincount(rows))  # the coder copies every table that it is given
+        place = numpy.zeros(len(tables.rows), numpy.int32)
+        place[used] = numpy.arange(len(used))
+        values = self._decoder.decode_stream(
+            place[rows].tolist(),
+            [tables.rows[row] for row in used],
+            [tables.lengths[row] for row in used],
+            [0] * len(used),
+        )
+        symbols: Integers = numpy.array(values, numpy.int32)
         self._available -= float(tables.costs[rows, symbols].sum(dtype=numpy.float64)) - _SLACK_PER_SYMBOL * rows.size
         if self._available < 0:
             raise InvalidBitstreamError("a coding tile's stream ends before its latents do; the file is damaged")

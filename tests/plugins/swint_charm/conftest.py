@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_swint_charm import LIGHT, write_weights
 
 from dirac_enhance_swint_charm import SwintCharmCodec
+from tiny_swint_charm import LIGHT, write_weights
 
 
 @pytest.fixture(scope="session")

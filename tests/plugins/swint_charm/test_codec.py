@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_swint_charm import draw_pixels, write_variant
 
 from dirac_enhance import CodecOptionError, InvalidBitstreamError, WeightsChecksumError, WeightsError, WeightsFile
 from dirac_enhance.testing import assert_codec_contract
 from dirac_enhance_swint_charm import SwintCharmCodec
 from dirac_enhance_swint_charm.loading import build_coder
 from dirac_enhance_swint_charm.weights_file import load_codec_weights
+from tiny_swint_charm import draw_pixels, write_variant
 
 
 def test_it_keeps_the_contract(codec: SwintCharmCodec) -> None:
