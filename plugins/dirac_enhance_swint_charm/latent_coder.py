@@ -88,7 +88,7 @@ class LatentCoder(nn.Module):
         symbols = _limit(torch.round(hyper.to(torch.float64) - self.medians / ONE))
         encoder = SymbolEncoder(self._tables)
         encoder.put(_flat(symbols), _channel_rows(symbols))
-        slices = (latents[None].to(torch.float64) * ONE).split(self.prior.channels, dim=1)
+        slices = torch.split(latents[None].to(torch.float64) * ONE, list(self.prior.channels), dim=1)
 
         def quantise(index: int, mean: Tensor, log_scale: Tensor) -> Tensor:
             steps = _limit(torch.round((slices[index] - mean) / ONE))

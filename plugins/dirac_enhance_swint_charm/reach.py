@@ -75,11 +75,14 @@ def transform_in_parts(
     for top in range(0, parts.size[0], parts.part):
         for left in range(0, parts.size[1], parts.part):
             spans = [_Span.of(start, parts, side) for start, side in zip((top, left), parts.size, strict=True)]
-            tokens = transform(take(*(slice(span.first * inward, span.last * inward) for span in spans)))[0]
+            rows, columns = (slice(span.first * inward, span.last * inward) for span in spans)
+            tokens = transform(take(rows, columns))[0]
             rows, columns = (
                 slice((span.start - span.first) * outward, (span.end - span.first) * outward) for span in spans
             )
-            put(*(slice(span.start * outward, span.end * outward) for span in spans), tokens[rows, columns])
+            inner = tokens[rows, columns]
+            rows, columns = (slice(span.start * outward, span.end * outward) for span in spans)
+            put(rows, columns, inner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def write_weights(path: Path, *, config: CodecConfig = TINY) -> Path:
                 parameter.add_((0.1 if own else 1) * NOISE * torch.randn_like(parameter))
         network.bottleneck.quantiles[:, 0, 1].uniform_(-0.4, 0.4)
         for prior in network.prior.slices:
-            prior.log_scale.convolutions[-1].bias.add_(1.0)  # type: ignore[union-attr, index, operator]
+            prior.log_scale.convolutions[-1].bias.add_(1.0)  # type: ignore[union-attr, index]
     update_tables(network)
     metadata = {"format_version": "1", "codec_config": json.dumps(config.to_dict())}
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path, metadata=metadata)

@@ -42,8 +42,8 @@ class ExactWindowAttention(WindowAttention):
         self.heads, self.window, self.shifted = attention.heads, attention.window, attention.shifted
         self.register_buffer("relative_index", attention.relative_index)
         self.register_buffer("position_bias", to_fixed(attention.position_bias))
-        self.qkv = _query_scaled(attention)
-        self.out = ExactLinear(attention.out.weight, attention.out.bias)
+        self.qkv = _query_scaled(attention)  # type: ignore[assignment] # they stand in for linear maps
+        self.out = ExactLinear(attention.out.weight, attention.out.bias)  # type: ignore[assignment]
         self.softmax = ExactSoftmax()
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -58,8 +58,8 @@ class ExactWindowAttention(WindowAttention):
         logits = shift_right(multiply(query, key.mT), 2 * _FACTOR_BITS - FRACTION_BITS)
         weights = self.softmax(logits + self.bias((height, width), shifts))
         attended = shift_right(multiply(weights, saturate(value)), FRACTION_BITS)
-        attended = self.out(self._join_heads(attended, rolled.shape))
-        return attended.roll(shifts, dims=(1, 2))[:, :height, :width]
+        joined: Tensor = self.out(self._join_heads(attended, rolled.shape))
+        return joined.roll(shifts, dims=(1, 2))[:, :height, :width]
 
 
 class ExactChannelwisePrior(nn.Module):
@@ -121,7 +121,7 @@ _COUNTERPARTS: dict[type[nn.Module], Callable[[Any], Any]] = {
 }
 
 
-def _query_scaled(attention: WindowAttention) -> Any:
+def _query_scaled(attention: WindowAttention) -> ExactLinear:
     """Return the map to queries, keys and values, the queries' part divided by √d, d the width of a head."""
     weight, bias = (values.detach().to(torch.float64) for values in (attention.qkv.weight, attention.qkv.bias))
     channels = weight.shape[1]

@@ -108,7 +108,7 @@ def test_linear_and_convolution_are_close_to_float(size: float) -> None:
     linear, convolution = nn.Linear(48, 24).double(), nn.Conv2d(12, 10, 3, padding=1).double()
     tokens, planes = numbers(5, 48, spread=size), numbers(1, 12, 6, 7, spread=size)
     exact = ExactLinear(linear.weight, linear.bias)(tokens * ONE)
-    convolved = ExactConv2d(convolution)(planes * ONE)  # type: ignore[arg-type]
+    convolved = ExactConv2d(convolution)(planes * ONE)
 
     assert is_whole(exact)
     assert is_whole(convolved)

@@ -60,7 +60,7 @@ def threads(number: int) -> Iterator[None]:
 @contextmanager
 def without_onednn() -> Iterator[None]:
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment] # a property
     try:
         yield
     finally:
@@ -75,7 +75,7 @@ def permuted(left: Tensor, right: Tensor) -> Tensor:
 
 def in_pieces(left: Tensor, right: Tensor) -> Tensor:
     """A product that is the sum of others."""
-    pieces = zip(left.split(3, dim=-1), right.split(3, dim=-2), strict=True)
+    pieces = zip(torch.split(left, 3, dim=-1), torch.split(right, 3, dim=-2), strict=True)
     return torch.stack([multiply(*piece) for piece in pieces]).flip(0).sum(dim=0)
 
 
