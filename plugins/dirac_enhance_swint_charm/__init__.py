@@ -1,13 +1,21 @@
-"""The SwinT-ChARM base codec: a neural one, with the command that trains it."""
+"""The SwinT-ChARM base codec: registers `SwintCharmCodec` with its bundled weights, and the command that trains it."""
 
 from __future__ import annotations
 
 import click
 
-from dirac_enhance import hookimpl
+from dirac_enhance import RegisterCodec, bundled_weights, hookimpl
+from dirac_enhance_swint_charm.codec import SwintCharmCodec
 from dirac_enhance_swint_charm.train_command import train_codec
 
-__all__ = ["register_commands"]
+__all__ = ["SwintCharmCodec", "register_codecs", "register_commands"]
+
+
+@hookimpl
+def register_codecs(register: RegisterCodec) -> None:
+    """Register the codec `swint-charm`."""
+    codec = SwintCharmCodec()
+    register(codec, weights=bundled_weights(codec.id))
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Photographs drawn by arithmetic."""
+"""Photographs drawn by arithmetic, and a codec that codes them without training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from dirac_enhance_swint_charm import SwintCharmCodec
+from tiny_swint_charm import LIGHT, write_weights
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,22 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         Image.fromarray(levels.clip(0, 255).astype(np.uint8)).save(folder / f"{'ab'[index % 2]}__{index}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a codec that codes without having been trained."""
+    return write_weights(tmp_path_factory.mktemp("weights") / "swint-charm-codec.safetensors")
+
+
+@pytest.fixture
+def codec(tiny_weights: Path) -> SwintCharmCodec:
+    """The codec with those weights, on the CPU."""
+    return SwintCharmCodec(weights=str(tiny_weights), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def light_codec(tmp_path_factory: pytest.TempPathFactory) -> SwintCharmCodec:
+    """One that decodes in milliseconds."""
+    weights = write_weights(tmp_path_factory.mktemp("weights") / "light.safetensors", config=LIGHT)
+    return SwintCharmCodec(weights=str(weights), device="cpu")
