@@ -82,8 +82,8 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
 def _build(options: dict[str, Any]) -> CodecTraining:
     import torch
 
+    from dirac_enhance.atomic import create_folder
     from dirac_enhance.training.images import load_pool
-    from dirac_enhance.training.plan import make_folder
     from dirac_enhance.training.settings import TrainingSettings
     from dirac_enhance_swint_charm.networks.config import CONFIGS, STRIDE
     from dirac_enhance_swint_charm.rates import RATE_RANGE
@@ -97,7 +97,7 @@ def _build(options: dict[str, Any]) -> CodecTraining:
     bounds = (RATE_RANGE.minimum, RATE_RANGE.maximum) if rate is None else (RATE_RANGE.check(rate),) * 2
     names = "batch_size learning_rate cooldown ema_decay iterations minutes interval validation_interval workers seed"
     settings = TrainingSettings(lpips_weight=0, **{name: options[name] for name in names.split()})
-    make_folder(options["output"])
+    create_folder(options["output"])
     pool = load_pool(options["data"], smallest_side=size, shares=dict(map(_share, options["shares"])))
     validation = options["validation"]
     return CodecTraining(
