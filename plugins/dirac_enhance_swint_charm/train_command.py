@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dirac_enhance import TrainingError
+
 if TYPE_CHECKING:
     from dirac_enhance_swint_charm.training.loop import CodecTraining
 
@@ -82,7 +84,6 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
 def _build(options: dict[str, Any]) -> CodecTraining:
     import torch
 
-    from dirac_enhance.atomic import create_folder
     from dirac_enhance.training.images import load_pool
     from dirac_enhance.training.settings import TrainingSettings
     from dirac_enhance_swint_charm.networks.config import CONFIGS, STRIDE
@@ -97,7 +98,7 @@ def _build(options: dict[str, Any]) -> CodecTraining:
     bounds = (RATE_RANGE.minimum, RATE_RANGE.maximum) if rate is None else (RATE_RANGE.check(rate),) * 2
     names = "batch_size learning_rate cooldown ema_decay iterations minutes interval validation_interval workers seed"
     settings = TrainingSettings(lpips_weight=0, **{name: options[name] for name in names.split()})
-    create_folder(options["output"])
+    _make_folder(options["output"])
     pool = load_pool(options["data"], smallest_side=size, shares=dict(map(_share, options["shares"])))
     validation = options["validation"]
     return CodecTraining(
@@ -112,6 +113,13 @@ def _build(options: dict[str, Any]) -> CodecTraining:
         device=_device(options["device"]),
         precision=getattr(torch, options["precision"]),
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise TrainingError(f"cannot make the folder '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
 
 
 def _share(text: str) -> tuple[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
@@ -146,15 +147,15 @@ def test_closing_while_groups_are_in_flight_evaluates_no_further(bench: Bench, l
     release, began = Event(), Event()
 
     def hold(_: Tensor) -> None:
-        if len(bench.predictor.batches) > 6:
-            began.set()
-            release.wait(PATIENCE)
+        began.set()
+        release.wait(PATIENCE)
 
     for height in range(8, 88, 8):
         bench.add(height, 8)
-    bench.predictor.before = hold
+    bench.predictor.before = lambda _: time.sleep(0.05)  # so that the first result is there before the last group
     outcomes = bench.run()
     next(outcomes)
+    bench.predictor.before = hold
     assert began.wait(PATIENCE)
     release.set()
     outcomes.close()
