@@ -33,9 +33,12 @@ class JpegCurve:
 
     def psnr_within(self, size: float) -> float:
         """Return the PSNR of the best quality of at most `size` bytes; of quality 1 where all are larger."""
+        return self.psnr_at(max((index + 1 for index, bytes_ in enumerate(self.sizes) if bytes_ <= size), default=1))
+
+    def psnr_at(self, quality: int) -> float:
+        """Return the RGB PSNR in dB at a quality."""
         from PIL import Image
 
-        quality = max((index + 1 for index, bytes_ in enumerate(self.sizes) if bytes_ <= size), default=1)
         with Image.open(BytesIO(_jpeg(self.pixels, quality))) as image:
             decoded = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
         return _psnr(decoded.view(self.pixels.shape), torch.from_numpy(self.pixels))

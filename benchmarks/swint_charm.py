@@ -1,0 +1,158 @@
+"""SwinT-ChARM over a folder: bits, PSNR and seconds, beside JPEG at no more bytes and the prior's promised size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any
+
+import click
+import torch
+
+from dirac_enhance import DiracError
+from dirac_enhance.bench.pixel_hash import pixels_sha256
+from dirac_enhance.metrics import psnr, round_to_8_bits
+from dirac_enhance_swint_charm import SwintCharmCodec
+from dirac_enhance_swint_charm.promise import promised_bits
+from dirac_enhance_swint_charm.training.validation import JpegCurve
+from dirac_enhance_swint_charm.weights_file import CodecWeights, find_codec_weights, load_codec_weights
+from originals import read_folder
+from record import RESULTS, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+RATES = (0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.009, 0.014, 0.02, 0.03, 0.05)
+"""λ: the whole range, closest where files have .15 to .5 bits per pixel."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """The codec that is measured, and the weights it has."""
+
+    codec: SwintCharmCodec
+    weights: CodecWeights
+
+    def measure(self, original: Tensor, jpeg: JpegCurve, rate_factor: float) -> dict[str, float]:
+        """Code one original, (3, H, W) float32 in [0, 1], at one λ."""
+        pixels = original[0].numel()
+        start = time.perf_counter()
+        coded = self.codec.encode(original, rate_factor=rate_factor)
+        encoded = time.perf_counter()
+        picture = self.codec.decode(coded).pixels
+        decoded = time.perf_counter()
+        promised = promised_bits(self.weights, original, rate_factor=rate_factor)
+        return {
+            "bytes": len(coded),
+            "bits_per_pixel": 8 * len(coded) / pixels,
+            "psnr": compare(picture, original),
+            "jpeg_psnr": jpeg.psnr_within(len(coded)),
+            "jpeg_fits": float(jpeg.sizes[0] <= len(coded)),
+            "size_over_promise": 8 * len(coded) / promised,
+            "encode_seconds_per_megapixel": (encoded - start) * 1e6 / pixels,
+            "decode_seconds_per_megapixel": (decoded - encoded) * 1e6 / pixels,
+        }
+
+
+def compare(picture: Tensor, original: Tensor) -> float:
+    """RGB PSNR in dB of a picture rounded to 8 bits, both (3, H, W) in [0, 1]."""
+    return float(psnr(round_to_8_bits(picture[None]), original[None]))
+
+
+def measure_all(run: Run, originals: Mapping[str, Tensor], rates: Sequence[float]) -> list[Row]:
+    """Measure every picture at every λ, and JPEG at every quality; one row for each, averaged over the pictures."""
+    ours: dict[float, dict[str, dict[str, float]]] = {rate: {} for rate in rates}
+    jpeg: dict[int, list[tuple[float, float]]] = {}
+    for name, original in originals.items():
+        start = time.perf_counter()
+        curve = JpegCurve.measure((original * 255).round().byte().permute(1, 2, 0).numpy())
+        for rate in rates:
+            ours[rate][name] = run.measure(original, curve, rate)
+        for quality, size in enumerate(curve.sizes, start=1):
+            jpeg.setdefault(quality, []).append((8 * size / original[0].numel(), curve.psnr_at(quality)))
+        click.echo(f"{name}: {time.perf_counter() - start:.1f} s", err=True)
+    rows = [_average(rate, pictures) for rate, pictures in ours.items()]
+    for quality, points in jpeg.items():
+        bits, levels = zip(*points, strict=True)
+        rows.append({"codec": "jpeg", "quality": quality, "bits_per_pixel": mean(bits), "psnr": mean(levels)})
+    return rows
+
+
+def _average(rate: float, pictures: dict[str, dict[str, float]]) -> Row:
+    """Return means over the pictures; of seconds the median, and of the size against the promise the worst as well."""
+    values = {key: [picture[key] for picture in pictures.values()] for key in next(iter(pictures.values()))}
+    row: Row = {"codec": "swint-charm", "rate_factor": rate}
+    for key, each in values.items():
+        row[key] = median(each) if "seconds" in key else mean(each)
+    row["largest_size_over_promise"] = max(values["size_over_promise"])
+    row["pictures"] = {
+        name: {key: value for key, value in picture.items() if "seconds" not in key}
+        for name, picture in pictures.items()
+    }
+    return row
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Lay out the codec's rows for the terminal."""
+    lines = ["        λ     bpp      dB  JPEG dB    gain  size/promise  encode s/MP  decode s/MP"]
+    for row in rows:
+        if row["codec"] != "swint-charm":
+            continue
+        lines.append(
+            f"{row['rate_factor']:9g} {row['bits_per_pixel']:7.3f} {row['psnr']:7.2f} {row['jpeg_psnr']:8.2f} "
+            f"{row['psnr'] - row['jpeg_psnr']:+7.2f} {row['size_over_promise']:13.4f} "
+            f"{row['encode_seconds_per_megapixel']:12.2f} {row['decode_seconds_per_megapixel']:12.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _rates(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else RATES
+    except ValueError as cause:
+        raise click.BadParameter(f"'{text}' is not a list of numbers such as 0.001,0.01") from cause
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--weights", default="", show_default="the shipped ones", help="File of the codec's own weights.")
+@click.option(
+    "--rates", callback=_rates, show_default=",".join(f"{rate:g}" for rate in RATES), help="λ, separated by commas."
+)
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--limit", type=click.IntRange(min=1), help="Use only the first pictures.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write the record.")
+def main(
+    folder: Path, *, weights: str, rates: tuple[float, ...], device: str, limit: int | None, json_file: Path | None
+) -> None:
+    """Code the pictures of FOLDER at several rates; print a table and write a JSON record."""
+    try:
+        run = Run(SwintCharmCodec(weights=weights, device=device), load_codec_weights(find_codec_weights(weights)))
+        originals = read_folder(folder, limit=limit)
+        rows = measure_all(run, originals, rates)
+    except DiracError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(format_table(rows))
+    part = f"-first{limit}" if limit else ""
+    record_file = json_file or RESULTS / f"swint-charm-{folder.resolve().name}{part}.json"
+    header = {
+        "codec": run.codec.id,
+        "pictures": len(originals),
+        "megapixels": sum(original[0].numel() for original in originals.values()) / 1e6,
+        "pixels_sha256": pixels_sha256(originals.values()),
+        "codec_weights": {"sha256": run.weights.sha256.hex(), "config": run.weights.config.to_dict()},
+        "threads": torch.get_num_threads(),
+    }
+    write_record(record_file, benchmark="swint-charm", contents=header | {"rows": rows})
+    click.echo(f"written to {record_file}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The rate–distortion table and picture of SwinT-ChARM, from a record of `swint_charm.py` and published curves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy
+
+from pages import markdown_table, put_into
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PUBLISHED = Path(__file__).parent / "kodak_curves.json"
+RANGE = (0.15, 0.5)
+"""Bits per pixel between which the codec is compared."""
+_PART = "rate and distortion"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Rate and distortion of a codec, rates ascending.
+
+    Args:
+        name: of the codec.
+        bits_per_pixel: mean over the pictures.
+        psnr: in dB, likewise.
+    """
+
+    name: str
+    bits_per_pixel: tuple[float, ...]
+    psnr: tuple[float, ...]
+
+    @classmethod
+    def of(cls, name: str, points: Sequence[dict[str, Any]]) -> Curve:
+        """Take the rows of a record, in order of their rate."""
+        ordered = sorted((point["bits_per_pixel"], point["psnr"]) for point in points)
+        bits, levels = zip(*ordered, strict=True)
+        return cls(name, bits, levels)
+
+    def at(self, bits_per_pixel: float) -> float | None:
+        """Interpolate PSNR linearly over the logarithm of the rate; None beyond what was measured."""
+        if not self.bits_per_pixel[0] <= bits_per_pixel <= self.bits_per_pixel[-1]:
+            return None
+        return float(numpy.interp(numpy.log(bits_per_pixel), numpy.log(self.bits_per_pixel), self.psnr))
+
+    def within(self, low: float, high: float) -> Curve:
+        """Cut the curve to a range of rates, its ends interpolated where the curve goes beyond them."""
+        points = [point for point in zip(self.bits_per_pixel, self.psnr, strict=True) if low < point[0] < high]
+        ends = [(end, value) for end in (low, high) if (value := self.at(end)) is not None]
+        bits, levels = zip(*sorted(points + ends), strict=True)
+        return Curve(self.name, bits, levels)
+
+
+def bd_rate(test: Curve, anchor: Curve) -> float:
+    """Bjøntegaard's mean difference of the rate at equal PSNR, by Akima splines.
+
+    Returns:
+        Percent, negative where `test` is the smaller one; NaN where the curves have no PSNR in common.
+    """
+    from bjontegaard import bd_rate as compute
+
+    return float(
+        compute(
+            anchor.bits_per_pixel,
+            anchor.psnr,
+            test.bits_per_pixel,
+            test.psnr,
+            method="akima",
+            require_matching_points=False,
+            min_overlap=0,
+        )
+    )
+
+
+def read_published() -> tuple[list[Curve], list[dict[str, Any]]]:
+    """Return the published curves, and the published BD-rates."""
+    stored = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    curves = [Curve(each["name"], tuple(each["bits_per_pixel"]), tuple(each["psnr"])) for each in stored["curves"]]
+    return curves, stored["bd_rates"]
+
+
+def make_text(record: dict[str, Any]) -> str:
+    """Return table, BD-rates and origin of a record."""
+    rows = [row for row in record["rows"] if row["codec"] == "swint-charm"]
+    ours = Curve.of("SwinT-ChARM", rows)
+    jpeg = Curve.of("JPEG", [row for row in record["rows"] if row["codec"] == "jpeg"])
+    published, stated = read_published()
+    return "\n\n".join(
+        [_table(rows, published), _gains(rows), _bd_rates(ours, [jpeg, *published], stated), _origin(record)]
+    )
+
+
+def _table(rows: Sequence[dict[str, Any]], published: Sequence[Curve]) -> str:
+    head = [
+        "λ",
+        "bpp",
+        "dB",
+        "JPEG at most as large: dB (gain)",
+        *(f"{curve.name} at this rate" for curve in published),
+    ]
+    lines = [
+        [
+            f"{row['rate_factor']:g}",
+            f"{row['bits_per_pixel']:.3f}",
+            f"{row['psnr']:.2f}",
+            _jpeg_cell(row),
+            *(_number(curve.at(row["bits_per_pixel"])) for curve in published),
+            f"{100 * (row['size_over_promise'] - 1):+.2f} % ({100 * (row['largest_size_over_promise'] - 1):+.2f} %)",
+        ]
+        for row in rows
+    ]
+    return markdown_table([*head, "size over promise (largest)"], lines)
+
+
+def _jpeg_cell(row: dict[str, Any]) -> str:
+    """Say how many pictures quality 1 does not bring down to the size, where there are any: those favour JPEG."""
+    larger = round((1 - row["jpeg_fits"]) * len(row["pictures"]))
+    note = f", {larger} of quality 1 larger" if larger else ""
+    return f"{row['jpeg_psnr']:.2f} ({row['psnr'] - row['jpeg_psnr']:+.2f}){note}"
+
+
+def _gains(rows: Sequence[dict[str, Any]]) -> str:
+    low, high = RANGE
+    gains = [row["psnr"] - row["jpeg_psnr"] for row in rows if low <= row["bits_per_pixel"] <= high]
+    if not gains:
+        return f"No rate factor has {low:g} to {high:g} bits per pixel."
+    return (
+        f"Of the rate factors with {low:g} to {high:g} bits per pixel: {mean(gains):+.2f} dB against JPEG on average, "
+        f"{min(gains):+.2f} dB at the worst."
+    )
+
+
+def _bd_rates(ours: Curve, others: Sequence[Curve], stated: Sequence[dict[str, Any]]) -> str:
+    low, high = RANGE
+    cut = ours.within(low, high)
+    figures = [f"{bd_rate(cut, other):+.1f} % against {other.name}" for other in others]
+    published = [f"{each['name']} {each['percent']:+.2f} % against {each['against']}" for each in stated]
+    return (
+        f"BD-rate between {low:g} and {high:g} bits per pixel: {', '.join(figures)}. Published: {', '.join(published)} "
+        f"({'; '.join(each['setting'] for each in stated)})."
+    )
+
+
+def _origin(record: dict[str, Any]) -> str:
+    sources = ", ".join(f"`{each['source']}`" for each in json.loads(PUBLISHED.read_text(encoding="utf-8"))["curves"])
+    return (
+        f"{record['pictures']} pictures; RGB PSNR of 8-bit pictures; bits of whole files; JPEG is libjpeg's by Pillow, "
+        f"optimised, 4:2:0, of each picture the best quality that is no larger; codec weights "
+        f"`{record['codec_weights']['sha256'][:12]}`; {record['machine']['cpu']}, {record['threads']} threads; "
+        f"`{' '.join(record['command'])}`. BPG and VTM are published curves, interpolated: {sources}."
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def draw(record: dict[str, Any], file: Path) -> None:
+    """Draw the curves as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    own = [
+        Curve.of("SwinT-ChARM", [row for row in record["rows"] if row["codec"] == "swint-charm"]),
+        Curve.of("JPEG", [row for row in record["rows"] if row["codec"] == "jpeg"]),
+    ]
+    for curve in [*own, *read_published()[0]]:
+        axes.plot(curve.bits_per_pixel, curve.psnr, marker="o" if curve in own[:1] else None, label=curve.name)
+    axes.set_xlim(0, own[0].bits_per_pixel[-1] * 1.1)
+    axes.set_ylim(own[0].psnr[0] - 3, own[0].psnr[-1] + 3)
+    axes.set_xlabel("bits per pixel")
+    axes.set_ylabel("PSNR, dB")
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=100, metadata={"Software": None})
+
+
+@click.command()
+@click.argument("record", type=_FILE)
+@click.option("--into", multiple=True, type=_FILE, help=f"Page whose part <!-- {_PART} --> is replaced.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw the curves into.")
+def main(record: Path, into: tuple[Path, ...], picture: Path | None) -> None:
+    """Print the table of RECORD, put it into pages, and draw it."""
+    contents = json.loads(record.read_text(encoding="utf-8"))
+    text = make_text(contents)
+    click.echo(text)
+    put_into(into, text, part=_PART)
+    if picture:
+        draw(contents, picture)
+
+
+if __name__ == "__main__":
+    main()
