@@ -39,10 +39,14 @@ class Curve:
 
     @classmethod
     def of(cls, name: str, points: Sequence[dict[str, Any]]) -> Curve:
-        """Take the rows of a record, in order of their rate."""
-        ordered = sorted((point["bits_per_pixel"], point["psnr"]) for point in points)
-        bits, levels = zip(*ordered, strict=True)
-        return cls(name, bits, levels)
+        """Take the rows of a record in order of their rate, without those that cost more and give no more."""
+        bits: list[float] = []
+        levels: list[float] = []
+        for point in sorted(points, key=lambda point: (point["bits_per_pixel"], -point["psnr"])):
+            if not levels or point["psnr"] > levels[-1]:
+                bits.append(point["bits_per_pixel"])
+                levels.append(point["psnr"])
+        return cls(name, tuple(bits), tuple(levels))
 
     def at(self, bits_per_pixel: float) -> float | None:
         """Interpolate PSNR linearly over the logarithm of the rate; None beyond what was measured."""
