@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dirac_enhance.atomic import write_atomically
 from dirac_enhance.diffusion.schedule import build_schedule, usual_late_start
 from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.diffusion.trajectory import Spacing
 from dirac_enhance.errors import TrainingError
+from dirac_enhance.training.cards import rows_section, settings_section, write_card
 from dirac_enhance.training.checkpoint import Checkpoint
 from dirac_enhance.training.lineage import RANDOM, PastRun, runs_of_recipe
+from dirac_enhance.training.manifest import add_to_manifest
 from dirac_enhance.training.residual_sizes import ResidualSizes
-from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
+from dirac_enhance.weights import WeightsMetadata, save_weights
 
-MANIFEST_VERSION = 1
 LARGEST_FILE = 25_000_000
-HAND_WRITTEN = "<!-- below this line the card is written by hand, and kept by the next export -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def export_weights(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
-        _write_manifest(folder / "manifest.json", weights, checkpoint, parameters)
+        add_to_manifest(weights, codec_id=checkpoint.codec_id, parameters=parameters, summary=_summary(checkpoint))
         _write_card(path.with_suffix(".md"), checkpoint, parameters)
     except OSError as cause:
         raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
@@ -133,25 +131,7 @@ def _in_runs(runs: Sequence[PastRun]) -> str:
     return f" in {len(runs)} recorded runs" if some else f" in {len(runs)} runs"
 
 
-def _write_manifest(path: Path, weights: WeightsFile, checkpoint: Checkpoint, parameters: int) -> None:
-    empty: dict[str, Any] = {"format_version": MANIFEST_VERSION, "weights": []}
-    manifest = json.loads(path.read_text()) if path.exists() else empty
-    row = {
-        "codec_id": checkpoint.codec_id,
-        "file": weights.path.name,
-        "sha256": weights.sha256,
-        "bytes": weights.path.stat().st_size,
-        "parameters": parameters,
-        "summary": _summary(checkpoint),
-    }
-    others: list[dict[str, Any]] = manifest["weights"]
-    rows = [other for other in others if other["codec_id"] != checkpoint.codec_id]
-    manifest["weights"] = sorted([*rows, row], key=lambda each: str(each["codec_id"]))
-    write_atomically(path, (json.dumps(manifest, indent=2) + "\n").encode(), overwrite=True)
-
-
 def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
-    kept = path.read_text().partition(HAND_WRITTEN)[2] if path.exists() else "\n"
     recipe = checkpoint.recipe
     runs = _runs(checkpoint)
     summary = (
@@ -161,15 +141,14 @@ def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
     sections = [
         f"# Enhancer weights for codec `{checkpoint.codec_id}`",
         summary,
-        _rows("Runs", [_run_row(run) for run in runs]),
-        _table("Network", checkpoint.network),
-        _table("Pairs", recipe["pairs"]),
-        _table("Optimisation, last run", {**recipe["settings"], "precision": recipe["precision"]}),
-        _rows("Training images", [{"source": name, **row} for name, row in recipe["data"].items()]),
-        _rows("Validation during training", checkpoint.history[-8:]),
-        HAND_WRITTEN,
+        rows_section("Runs", [_run_row(run) for run in runs]),
+        settings_section("Network", checkpoint.network),
+        settings_section("Pairs", recipe["pairs"]),
+        settings_section("Optimisation, last run", {**recipe["settings"], "precision": recipe["precision"]}),
+        rows_section("Training images", [{"source": name, **row} for name, row in recipe["data"].items()]),
+        rows_section("Validation during training", checkpoint.history[-8:]),
     ]
-    write_atomically(path, ("\n\n".join(sections) + kept).encode(), overwrite=True)
+    write_card(path, sections)
 
 
 def _run_row(run: PastRun) -> dict[str, Any]:
@@ -178,29 +157,3 @@ def _run_row(run: PastRun) -> dict[str, Any]:
     else:
         start = f"weights `{run.started_from[:12]}`" if run.started_from else "not recorded"
     return {"started from": start, "iterations": run.iterations, "pairs": run.pairs, "minutes": run.minutes}
-
-
-def _table(title: str, values: Mapping[str, Any]) -> str:
-    rows = [f"| `{key}` | {_rounded(value)} |" for key, value in values.items()]
-    return "\n".join([f"## {title}", "", "| setting | value |", "|---|---|", *rows])
-
-
-def _rounded(value: Any) -> str:
-    """Print a setting, its numbers to four digits, however deep they lie."""
-    if isinstance(value, (tuple, list)):
-        return f"({', '.join(_rounded(each) for each in value)})"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _rows(title: str, rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return f"## {title}\n\nNone."
-    head = list(rows[0])
-    lines = [" | ".join(_figure(row.get(key, "")) for key in head) for row in rows]
-    return "\n".join(
-        [f"## {title}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {x} |" for x in lines)]
-    )
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -78,7 +78,7 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
     run = _build(options)
     path = run.resume() if resume else run.start()
     if run.leads:
-        click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent)}")
+        click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent).path}")
 
 
 def _build(options: dict[str, Any]) -> CodecTraining:

@@ -14,8 +14,9 @@ from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.networks.catalogue import NETWORKS, parameters
 from dirac_enhance.networks.unet import UNet
+from dirac_enhance.training.cards import HAND_WRITTEN
 from dirac_enhance.training.checkpoint import Checkpoint
-from dirac_enhance.training.export import HAND_WRITTEN, SamplingDefaults, export_weights
+from dirac_enhance.training.export import SamplingDefaults, export_weights
 from dirac_enhance.training.pairs import PairRecipe
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.weights import WeightsFile

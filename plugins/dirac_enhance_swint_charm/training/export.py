@@ -1,33 +1,46 @@
-"""Export: the averaged weights with the entropy coder's integer tables, as the codec reads them."""
+"""Export: the averaged weights with the entropy coder's integer tables, as the codec reads them, and their card."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from dirac_enhance import TrainingError, WeightsFile
+from dirac_enhance.training.cards import rows_section, settings_section, write_card
 from dirac_enhance.training.checkpoint import Checkpoint
+from dirac_enhance.training.manifest import add_to_manifest
 from dirac_enhance_swint_charm.networks.config import CodecConfig
 from dirac_enhance_swint_charm.networks.network import SwintCharm
+from dirac_enhance_swint_charm.weights_file import FORMAT_VERSION, MANIFEST_ID
 
-FORMAT_VERSION = "1"
-FILE_NAME = "swint-charm-codec.safetensors"
+FILE_NAME = f"{MANIFEST_ID}.safetensors"
+_NETWORKS = ("analysis.", "synthesis.", "hyper_analysis.", "hyper_synthesis.", "prior.")
 
 
-def export_codec(checkpoint: Checkpoint, folder: Path) -> Path:
+def export_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = True) -> WeightsFile:
     """Write `folder/swint-charm-codec.safetensors`.
 
     It holds the averaged network's state, with the tables of both entropy models (`_quantized_cdf`, `_cdf_length`,
     `_offset`) as int32; its metadata are `format_version`, `codec_config` (JSON of `CodecConfig.to_dict()`) and
     `training` (JSON).
+
+    Args:
+        checkpoint: of a training of this codec.
+        folder: an existing folder.
+        half_precision: store the networks' matrices and kernels as float16, half the size; they compute in float32,
+            and those whose results must be the same everywhere in whole numbers.
     """
     from safetensors.torch import save_file
 
     network = SwintCharm(CodecConfig.from_dict(checkpoint.network))
     network.load_state_dict(checkpoint.averaged)
     update_tables(network)
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: _stored(name, tensor, half=half_precision) for name, tensor in network.state_dict().items()}
     training = {"iteration": checkpoint.iteration, "seconds": round(checkpoint.seconds), "recipe": checkpoint.recipe}
     metadata = {
         "format_version": FORMAT_VERSION,
@@ -38,7 +51,52 @@ def export_codec(checkpoint: Checkpoint, folder: Path) -> Path:
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=metadata)
     partial.replace(path)
-    return path
+    return WeightsFile(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def ship_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = True) -> WeightsFile:
+    """Export to a folder of weights, with the card `swint-charm-codec.md` and the row in `manifest.json`.
+
+    Args:
+        checkpoint: of a training of this codec.
+        folder: made if it is not there; other rows of its manifest, and the hand-written part of a card, are kept.
+        half_precision: as for `export_codec`.
+
+    Raises:
+        TrainingError: if the folder cannot be written to, as on a full disk.
+    """
+    parameters = sum(
+        parameter.numel() for parameter in SwintCharm(CodecConfig.from_dict(checkpoint.network)).parameters()
+    )
+    size = f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = export_codec(checkpoint, folder, half_precision=half_precision)
+        add_to_manifest(weights, codec_id=MANIFEST_ID, parameters=parameters, summary=f"{size}, the codec itself")
+        write_card(weights.path.with_suffix(".md"), _sections(checkpoint, parameters))
+    except OSError as cause:
+        raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
+    return weights
+
+
+def _sections(checkpoint: Checkpoint, parameters: int) -> list[str]:
+    recipe: dict[str, Any] = dict(checkpoint.recipe)
+    minutes = f"{checkpoint.seconds / 60:.0f} minutes of training"
+    return [
+        "# Weights of the codec `swint-charm`",
+        f"{parameters:,} parameters, {checkpoint.iteration:,} iterations, {minutes}.",
+        settings_section("Network", checkpoint.network),
+        settings_section("Crops, last run", recipe["crops"]),
+        settings_section("Optimisation, last run", {**recipe["settings"], "precision": recipe["precision"]}),
+        rows_section("Training images", [{"source": name, **row} for name, row in recipe["data"].items()]),
+        rows_section("Validation during training", checkpoint.history[-8:]),
+    ]
+
+
+def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
+    """Return a tensor as it goes into the file; of the entropy models all stay as they are."""
+    halved = half and tensor.ndim > 1 and name.startswith(_NETWORKS)
+    return (tensor.half() if halved else tensor).contiguous()
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from dirac_enhance import load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint
 from dirac_enhance.training.images import load_pool, read_pixels
+from dirac_enhance_swint_charm import SwintCharmCodec
 from dirac_enhance_swint_charm.networks.config import CONFIGS
 from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import SwintCharm
@@ -97,6 +99,39 @@ def check_export(path: Path, checkpoint: Checkpoint) -> None:
     assert torch.equal(tensors["bottleneck.quantiles"][:, 0, 1], medians)
     network = SwintCharm(CONFIGS["tiny"])
     assert set(network.state_dict()) == set(tensors)
+
+
+def test_a_training_is_exported_with_its_card_and_manifest_row(train: Train, tmp_path: Path) -> None:
+    assert train("--iterations", "4").exit_code == 0
+    folder = tmp_path / "weights"
+    command = ["export-codec", str(tmp_path), "-o", str(folder)]
+    result = CliRunner().invoke(build_group(load_host()), command)
+    assert result.exit_code == 0, result.output
+
+    path = folder / "swint-charm-codec.safetensors"
+    (row,) = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["weights"]
+    content = path.read_bytes()
+    assert (row["codec_id"], row["file"]) == ("swint-charm-codec", path.name)
+    assert (row["sha256"], row["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert len(content) < (tmp_path / path.name).stat().st_size * 1.01  # train-codec exported the same
+    codec = SwintCharmCodec(weights=str(path), device="cpu")
+    pixels = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
+    assert codec.decode(codec.encode(pixels, rate_factor=0.01)).pixels.shape == pixels.shape
+
+    card = path.with_suffix(".md")
+    card.write_text(card.read_text(encoding="utf-8") + "\nBy hand.\n", encoding="utf-8")
+    assert CliRunner().invoke(build_group(load_host()), [*command, "--full"]).exit_code == 0
+    text = card.read_text(encoding="utf-8")
+    assert text.startswith("# Weights of the codec `swint-charm`")
+    assert text.count("By hand.") == 1
+    assert path.stat().st_size > len(content)
+
+
+def test_what_is_no_training_of_the_codec_is_not_exported(tmp_path: Path) -> None:
+    result = CliRunner().invoke(build_group(load_host()), ["export-codec", str(tmp_path), "-o", str(tmp_path / "new")])
+    assert result.exit_code == 1
+    assert "no checkpoint" in result.output
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_few_steps_lower_the_loss_of_what_is_trained_on(photographs: Path) -> None:
