@@ -116,11 +116,11 @@ def _table(rows: Sequence[dict[str, Any]], published: Sequence[Curve]) -> str:
             f"{row['psnr']:.2f}",
             _jpeg_cell(row),
             *(_number(curve.at(row["bits_per_pixel"])) for curve in published),
-            f"{100 * (row['size_over_promise'] - 1):+.2f} % ({100 * (row['largest_size_over_promise'] - 1):+.2f} %)",
+            f"{_percent(row['streams_over_promise'])} ({_percent(row['largest_streams_over_promise'])})",
         ]
         for row in rows
     ]
-    return markdown_table([*head, "size over promise (largest)"], lines)
+    return markdown_table([*head, "streams over promise (largest)"], lines)
 
 
 def _jpeg_cell(row: dict[str, Any]) -> str:
@@ -156,10 +156,16 @@ def _origin(record: dict[str, Any]) -> str:
     sources = ", ".join(f"`{each['source']}`" for each in json.loads(PUBLISHED.read_text(encoding="utf-8"))["curves"])
     return (
         f"{record['pictures']} pictures; RGB PSNR of 8-bit pictures; bits of whole files; JPEG is libjpeg's by Pillow, "
-        f"optimised, 4:2:0, of each picture the best quality that is no larger; codec weights "
+        f"optimised, 4:2:0, of each picture the best quality that is no larger; streams are files without the "
+        f"{max(row['overhead_bytes'] for row in record['rows'] if row['codec'] == 'swint-charm'):.0f} bytes around "
+        f"them, and the prior's promise is of the float32 networks; codec weights "
         f"`{record['codec_weights']['sha256'][:12]}`; {record['machine']['cpu']}, {record['threads']} threads; "
         f"`{' '.join(record['command'])}`. BPG and VTM are published curves, interpolated: {sources}."
     )
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.2f} %"
 
 
 def _number(value: float | None) -> str:
