@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-RATES = (0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.009, 0.014, 0.02, 0.03, 0.05)
+RATES = (0.0005, 0.001, 0.0015, 0.0025, 0.004, 0.006, 0.009, 0.014, 0.03, 0.05)
 """λ: the whole range, closest where files have .15 to .5 bits per pixel."""
 
 Row = dict[str, Any]
