@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL_INCHES = (3.6, 3.4)
+_DOTS_PER_INCH = 90
 _LINES = ("-", "--", ":", "-.")
 _NAMES = {"base": "", "steps 1": "steps 1", "paper": "the paper's", "default": "the default", "log-snr": ""}
 
@@ -129,7 +130,7 @@ def best_text(record: Mapping[str, Any]) -> str:
     return f"{markdown_table(head, lines)}\n\n{said}"
 
 
-def draw(record: Mapping[str, Any]) -> Figure:
+def draw_planes(record: Mapping[str, Any]) -> Figure:
     """Draw LPIPS against PSNR, a curve through the numbers of evaluations for each spacing; a row for each solver."""
     from matplotlib.figure import Figure
 
@@ -137,7 +138,7 @@ def draw(record: Mapping[str, Any]) -> Figure:
     tried = spacings(record, "log-snr")
     solvers = list(dict.fromkeys(spacing.solver for spacing in tried))
     size = (_PANEL_INCHES[0] * len(qualities), _PANEL_INCHES[1] * len(solvers))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
     grid = figure.subplots(len(solvers), len(qualities), squeeze=False)
     for row, solver in enumerate(solvers):
         for axes, quality in zip(grid[row], qualities, strict=True):
