@@ -18,9 +18,8 @@ import schedule_ablation
 import thresholding
 from benchmark_scripts import present, run_script
 from dirac_enhance.networks.catalogue import NETWORKS
-from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training import plan
-from dirac_enhance.weights import WeightsMetadata, save_weights
+from random_weights import save_random_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,20 +77,8 @@ def test_schedules_are_trained_alike_and_sampled_from_their_own_late_start(
 
 
 def test_tighter_thresholds_change_more_and_loose_ones_nothing(pictures: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = UNet(NETWORKS["tiny"])
-    torch.nn.init.normal_(network.conv_out.weight, std=0.5)
-    metadata = WeightsMetadata(
-        codec_id="jpeg",
-        network=NETWORKS["tiny"].to_dict(),
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-        trained_timesteps=(0, 999),
-        late_start=80,
-        spacing="log-snr",
-        evaluations=2,
-        thresholds=((10.0, 0.001),),  # which the benchmark must not use
-    )
-    weights = save_weights(tmp_path / "jpeg.safetensors", network.state_dict(), metadata).path
+    thresholds = ((10.0, 0.001),)  # which the benchmark must not use
+    weights = save_random_weights(tmp_path / "jpeg.safetensors", seed=0, spread=0.5, thresholds=thresholds).path
     large = tmp_path / "large"
     large.mkdir()
     for path in pictures.iterdir():
