@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -20,6 +19,7 @@ from benchmark_scripts import present, run_script
 from dirac_enhance.networks.catalogue import NETWORKS
 from dirac_enhance.training import plan
 from random_weights import save_random_weights
+from small_pictures import write_photographs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,11 +39,7 @@ class AbsoluteDifference:
 def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    generator = np.random.default_rng(0)
-    for index in range(2):
-        noise = generator.integers(0, 255, size=(8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return write_photographs(folder)
 
 
 @pytest.fixture(autouse=True)

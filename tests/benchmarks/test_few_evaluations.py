@@ -8,13 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 import few_evaluations
-from analysis_stubs import FormulaPredictor, formula_enhancer, use_stubs, write_pictures
+from analysis_stubs import FormulaPredictor, formula_enhancer, use_stubs
 from benchmark_scripts import present, run_script
 from dirac_enhance import BenchmarkError
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.diffusion.solver import Solver
 from few_evaluations import Grid, Variant
 from few_evaluations_pages import best_of_each_number, best_text, winner
+from small_pictures import write_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path

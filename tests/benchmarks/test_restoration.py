@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import restoration
-from analysis_stubs import write_pictures
 from benchmark_scripts import run_script
 from restoration_rows import Measurement, average, format_table
+from small_pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import trajectories
-from analysis_stubs import formula_enhancer, use_stubs, write_pictures
+from analysis_stubs import formula_enhancer, use_stubs
 from benchmark_scripts import present, run_script
+from small_pictures import write_pictures
 from trajectory_pages import late_start_text, latest_without_loss
 
 if TYPE_CHECKING:

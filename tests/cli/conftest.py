@@ -41,10 +41,10 @@ def host(weights: WeightsFile) -> CodecHost:
 
 @pytest.fixture
 def run(host: CodecHost) -> Run:
-    """Run a command line and return its result; an exception that is no clean exit fails the test."""
+    """Run a command line, with `content` on its standard input; an exception that is no clean exit fails the test."""
 
-    def invoke(*arguments: str | Path) -> Result:
-        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments])
+    def invoke(*arguments: str | Path, content: bytes | None = None) -> Result:
+        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments], input=content)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
