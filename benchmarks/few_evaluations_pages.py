@@ -8,7 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from pages import markdown_table
-from trajectory_pages import difference
+from trajectory_pages import difference, pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,12 +104,12 @@ def best_text(record: Mapping[str, Any]) -> str:
     won = winner(record)
     (reference,) = spacings(record, "paper")
     plain = {row["quality"]: row for row in record["rows"] if row["kind"] == "base"}
-    lines = [[record["codec"].upper(), "", *(_pair(plain[quality]) for quality in qualities), "", ""]]
+    lines = [[record["codec"].upper(), "", *(pair(plain[quality]) for quality in qualities), "", ""]]
     for spacing in [*spacings(record, "steps 1", "paper", "default"), *best_of_each_number(record)]:
         cells = [
             spacing.name,
             str(spacing.evaluations),
-            *(_pair(spacing.rows[quality]) for quality in qualities),
+            *(pair(spacing.rows[quality]) for quality in qualities),
             f"{spacing.lpips_ratio(reference):.3f}×",
             f"{_seconds(spacing.rows.values()):.2f}",
         ]
@@ -176,7 +176,3 @@ def _places(curve: Sequence[Spacing], quality: float) -> tuple[list[float], list
 
 def _seconds(rows: Iterable[Mapping[str, Any]]) -> float:
     return mean(float(row["network_seconds_per_megapixel"]) for row in rows)
-
-
-def _pair(row: Mapping[str, Any]) -> str:
-    return f"{row['psnr']:.2f}, {row['lpips_alex']:.4f}"

@@ -45,9 +45,9 @@ def late_start_text(record: Mapping[str, Any]) -> str:
         lines.append(
             [
                 f"{quality:g}",
-                _pair(_position(record, quality, 0)),
-                _pair(first),
-                _pair(whole),
+                pair(_position(record, quality, 0)),
+                pair(first),
+                pair(whole),
                 f"{latest} (t = {rows[latest]['timestep'] if latest in rows else first['timestep']})",
                 difference(rows[latest], whole) if latest in rows else "",
                 "" if later is None else f"{later}: {difference(rows[later], whole)}",
@@ -133,7 +133,8 @@ def _position(record: Mapping[str, Any], quality: float, position: int) -> Mappi
     return next(row for row in _rows(record, quality, "position") if row["position"] == position)
 
 
-def _pair(row: Mapping[str, Any]) -> str:
+def pair(row: Mapping[str, Any]) -> str:
+    """Say the PSNR and the LPIPS of a row."""
     return f"{row['psnr']:.2f}, {row['lpips_alex']:.4f}"
 
 
