@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from dirac_enhance import load_enhancer
 from dirac_enhance.bench.pixel_hash import pixels_sha256
 from dirac_enhance.metrics import LPIPS, load_lpips
 from meter import Meter
-from originals import encoding_codec, read_folder
+from originals import cut_middle, encoding_codec, read_folder
 from restoration import weights_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -50,7 +51,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
-    """What an analysis runs on: enhancer, codec, originals, (3, H, W) each, and how they are compared."""
+    """What an analysis runs on: enhancer, codec, originals, (3, H, W) each, how they are compared and what counts."""
 
     enhancer: Enhancer
     codec: EncodingCodec
@@ -59,6 +60,8 @@ class Setup:
     lpips: LPIPS
     metrics_device: str
     seed: int
+    psnr_tolerance: float
+    lpips_tolerance: float
 
     def decoded(self) -> Iterator[Decoded]:
         """Yield every original at every quality."""
@@ -79,7 +82,21 @@ class Setup:
             "weights": weights_header(self.enhancer),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if self.metrics_device == "cuda" else None,
+            "psnr_tolerance": self.psnr_tolerance,
+            "lpips_tolerance": self.lpips_tolerance,
         }
+
+
+@torch.inference_mode()
+def measure_all(setup: Setup, measure: Callable[[Decoded], Iterable[Row]]) -> list[dict[str, Any]]:
+    """Measure every original at every quality, and average; tells of each on standard error."""
+    rows: list[Row] = []
+    for decoded in setup.decoded():
+        start = time.perf_counter()
+        rows += measure(decoded)
+        seconds = time.perf_counter() - start
+        click.echo(f"{decoded.picture} at {decoded.quality:g}: {seconds:.1f} s", err=True)
+    return average_rows(rows)
 
 
 def average_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -133,7 +150,7 @@ _OPTIONS = (
 
 
 def analysis_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the folder and the options that `load_setup` takes, and the two tolerances."""
+    """Add the folder and the options that `load_setup` takes."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return _FOLDER(function)
@@ -153,18 +170,11 @@ def load_setup(folder: Path, options: Mapping[str, Any]) -> Setup:
     return Setup(
         enhancer=enhancer,
         codec=codec,
-        originals={name: middle(original, options["crop"]) for name, original in originals.items()},
+        originals={name: cut_middle(original, side=options["crop"]) for name, original in originals.items()},
         qualities=options["qualities"],
         lpips=load_lpips("alexnet", backbone_file=options["lpips_backbone"]).to(metrics_device),
         metrics_device=metrics_device,
         seed=options["seed"],
+        psnr_tolerance=options["psnr_tolerance"],
+        lpips_tolerance=options["lpips_tolerance"],
     )
-
-
-def middle(original: Tensor, side: int | None) -> Tensor:
-    """Cut the middle square out of (3, H, W), at most as large as the picture; None for the whole."""
-    if side is None:
-        return original
-    _, height, width = original.shape
-    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-    return original[:, top : top + side, left : left + side].contiguous()

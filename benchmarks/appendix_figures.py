@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Record = Mapping[str, Any]
 
+_DOTS_PER_INCH = 100
 _MARKERS = {"steps 1": "o", "steps 100, log-snr": "s", "steps 100, paper": "^"}
 _CHANNELS = {"R": "tab:red", "G": "tab:green", "B": "tab:blue"}
 
@@ -87,7 +88,7 @@ def _draw_density(axes: Axes, rows: list[Mapping[str, Any]], *, color: str, labe
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6 * count, 3.8), layout="constrained")
+    figure = Figure(figsize=(4.6 * count, 3.8), dpi=_DOTS_PER_INCH, layout="constrained")
     panels = list(figure.subplots(1, count, squeeze=False)[0])
     for axes in panels:
         axes.grid(alpha=0.3)

@@ -24,7 +24,7 @@ from dirac_enhance.device import resolve_precision
 from dirac_enhance.networks.catalogue import NETWORKS, mmac_per_pixel, parameters
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.tiling import TiledPredictor
-from record import RESULTS, run_header, write_record
+from record import RESULTS, publish_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +78,7 @@ def main(networks: tuple[str, ...], sizes: tuple[int, ...], repeats: int, warm_u
         "precision": {each.type: str(resolve_precision("auto", each)).removeprefix("torch.") for each in devices},
         "rows": rows,
     }
-    write_record(json_file, benchmark="compute", contents=contents)
-    click.echo(compute_text({**run_header(), **contents}))
-    click.echo(f"written to {json_file}")
+    publish_record(json_file, benchmark="compute", contents=contents, text=compute_text)
 
 
 def _row(

@@ -5,7 +5,6 @@ base ─► the paper's twenty, and one walk for each start × end × number × 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 import torch
 
-from analysis_setup import analysis_options, average_rows, load_setup, numbers
+from analysis_setup import analysis_options, load_setup, measure_all, numbers
 from dirac_enhance import BenchmarkError, DiracError
 from dirac_enhance.diffusion.solver import Solver
 from dirac_enhance.diffusion.trajectory import Evaluation, log_snr_timesteps, plan_trajectory
 from few_evaluations_pages import best_text
-from record import RESULTS, write_record
+from record import RESULTS, publish_record
 from walks import Memory, walk
 
 if TYPE_CHECKING:
@@ -113,17 +112,10 @@ def measure(decoded: Decoded, setup: Setup, variants: Sequence[Variant]) -> Iter
 
 
 @torch.inference_mode()
-def measure_all(setup: Setup, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """Measure everything and average; tells of each picture on standard error."""
-    rows: list[Row] = []
-    warm_up = next(setup.decoded())  # libraries load, memory is taken and kernels are chosen before anything is timed
-    next(walk(setup.enhancer, warm_up.base, variants[0].evaluations, seed=setup.seed))
-    for decoded in setup.decoded():
-        start = time.perf_counter()
-        rows += measure(decoded, setup, variants)
-        seconds = time.perf_counter() - start
-        click.echo(f"{decoded.picture} at {decoded.quality:g}: {seconds:.1f} s", err=True)
-    return average_rows(rows)
+def warm_up(setup: Setup, variant: Variant) -> None:
+    """Have libraries load, memory taken and kernels chosen before anything is timed."""
+    decoded = next(setup.decoded())
+    next(walk(setup.enhancer, decoded.base, variant.evaluations, seed=setup.seed))
 
 
 @click.command(context_settings={"show_default": True})
@@ -146,14 +138,13 @@ def main(
     try:
         setup = load_setup(folder, options)
         grid = Grid(starts, ends, evaluations, solvers).variants(setup.enhancer.schedule)
-        rows = measure_all(setup, (*standard_variants(setup), *grid))
+        variants = (*standard_variants(setup), *grid)
+        warm_up(setup, variants[0])
+        rows = measure_all(setup, lambda decoded: measure(decoded, setup, variants))
     except DiracError as error:
         raise click.ClickException(str(error)) from error
-    tolerances = {"psnr_tolerance": options["psnr_tolerance"], "lpips_tolerance": options["lpips_tolerance"]}
-    contents = setup.header() | tolerances | {"rows": rows}
-    write_record(json_file, benchmark="few_evaluations", contents=contents)
-    click.echo(best_text(contents))
-    click.echo(f"written to {json_file}")
+    contents = setup.header() | {"rows": rows}
+    publish_record(json_file, benchmark="few_evaluations", contents=contents, text=best_text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from pages import markdown_table
-from trajectory_pages import difference
+from trajectory_pages import difference, pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL_INCHES = (3.6, 3.4)
+_DOTS_PER_INCH = 90
 _LINES = ("-", "--", ":", "-.")
 _NAMES = {"base": "", "steps 1": "steps 1", "paper": "the paper's", "default": "the default", "log-snr": ""}
 
@@ -103,12 +104,12 @@ def best_text(record: Mapping[str, Any]) -> str:
     won = winner(record)
     (reference,) = spacings(record, "paper")
     plain = {row["quality"]: row for row in record["rows"] if row["kind"] == "base"}
-    lines = [[record["codec"].upper(), "", *(_pair(plain[quality]) for quality in qualities), "", ""]]
+    lines = [[record["codec"].upper(), "", *(pair(plain[quality]) for quality in qualities), "", ""]]
     for spacing in [*spacings(record, "steps 1", "paper", "default"), *best_of_each_number(record)]:
         cells = [
             spacing.name,
             str(spacing.evaluations),
-            *(_pair(spacing.rows[quality]) for quality in qualities),
+            *(pair(spacing.rows[quality]) for quality in qualities),
             f"{spacing.lpips_ratio(reference):.3f}×",
             f"{_seconds(spacing.rows.values()):.2f}",
         ]
@@ -129,7 +130,7 @@ def best_text(record: Mapping[str, Any]) -> str:
     return f"{markdown_table(head, lines)}\n\n{said}"
 
 
-def draw(record: Mapping[str, Any]) -> Figure:
+def draw_planes(record: Mapping[str, Any]) -> Figure:
     """Draw LPIPS against PSNR, a curve through the numbers of evaluations for each spacing; a row for each solver."""
     from matplotlib.figure import Figure
 
@@ -137,7 +138,7 @@ def draw(record: Mapping[str, Any]) -> Figure:
     tried = spacings(record, "log-snr")
     solvers = list(dict.fromkeys(spacing.solver for spacing in tried))
     size = (_PANEL_INCHES[0] * len(qualities), _PANEL_INCHES[1] * len(solvers))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
     grid = figure.subplots(len(solvers), len(qualities), squeeze=False)
     for row, solver in enumerate(solvers):
         for axes, quality in zip(grid[row], qualities, strict=True):
@@ -175,7 +176,3 @@ def _places(curve: Sequence[Spacing], quality: float) -> tuple[list[float], list
 
 def _seconds(rows: Iterable[Mapping[str, Any]]) -> float:
     return mean(float(row["network_seconds_per_megapixel"]) for row in rows)
-
-
-def _pair(row: Mapping[str, Any]) -> str:
-    return f"{row['psnr']:.2f}, {row['lpips_alex']:.4f}"

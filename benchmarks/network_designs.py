@@ -13,6 +13,7 @@ from dirac_enhance.networks.catalogue import NETWORKS, mmac_per_pixel, parameter
 from dirac_enhance.training.plan import TrainingPlan, build_run
 from dirac_enhance.training.settings import TrainingSettings
 from originals import encoding_codec
+from pages import markdown_table
 from record import RESULTS, write_record
 from short_training import train_shortly, training_options
 
@@ -63,9 +64,7 @@ def _measure(
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [" | ".join(_figure(value) for value in row.values()) for row in rows]
-    head = list(rows[0])
-    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {line} |" for line in lines)])
+    return markdown_table(list(rows[0]), ([_figure(value) for value in row.values()] for row in rows))
 
 
 def _figure(value: Any) -> str:

@@ -59,3 +59,11 @@ def read_picture(file: Path) -> Tensor:
 def to_pixels(samples: NDArray[np.uint8]) -> Tensor:
     """Turn (H, W, 3) 8-bit samples into (3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(samples).permute(2, 0, 1).contiguous().float() / 255
+
+
+def cut_middle(original: Tensor, *, side: int | None) -> Tensor:
+    """Cut the middle out of (3, H, W), at most `side` pixels each way; None for the whole."""
+    if side is None:
+        return original
+    top, left = (max(0, length - side) // 2 for length in original.shape[1:])
+    return original[:, top : top + side, left : left + side].contiguous()

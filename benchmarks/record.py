@@ -11,10 +11,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from dirac_enhance.bench.environment import cpu_model, portable_arguments, rounded, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SCHEMA_VERSION = 1
 RESULTS = Path(__file__).parent / "results"
@@ -29,6 +31,15 @@ def write_record(path: Path, *, benchmark: str, contents: Mapping[str, Any]) -> 
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(f'{header},\n "rows": [\n{rows}\n]}}\n', encoding="utf-8")
     unfinished.replace(path)
+
+
+def publish_record(
+    path: Path, *, benchmark: str, contents: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]
+) -> None:
+    """Write one run as `write_record` does, and print what `text` says of the record, and where it is."""
+    write_record(path, benchmark=benchmark, contents=contents)
+    click.echo(text({**run_header(), **contents}))
+    click.echo(f"written to {path}")
 
 
 def run_header() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from appendix_tables import residual_text
 from dirac_enhance import DiracError
 from dirac_enhance.training.residual_sizes import count_residuals
 from originals import encoding_codec, read_folder
-from record import RESULTS, run_header, write_record
+from record import RESULTS, publish_record
 from variants import numbers
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def main(folder: Path, codec: str, qualities: tuple[float, ...], limit: int | No
     except DiracError as error:
         raise click.ClickException(str(error)) from error
     contents = {"codec": codec, "pictures": len(originals), "rows": rows}
-    write_record(json_file, benchmark="residual_histograms", contents=contents)
-    click.echo(residual_text({**run_header(), **contents}))
-    click.echo(f"written to {json_file}")
+    publish_record(json_file, benchmark="residual_histograms", contents=contents, text=residual_text)
 
 
 def _add_up(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:

@@ -16,10 +16,10 @@ from dirac_enhance.metrics import load_lpips
 from dirac_enhance.training.export import SamplingDefaults, export_weights
 from dirac_enhance.training.plan import TrainingPlan, build_run
 from dirac_enhance.training.settings import TrainingSettings
-from originals import encoding_codec, read_folder
-from record import RESULTS, run_header, write_record
+from originals import cut_middle, encoding_codec, read_folder
+from record import RESULTS, publish_record
 from short_training import train_shortly, training_options
-from variants import Variant, cut_middle, measure_variants, numbers
+from variants import Variant, measure_variants, numbers
 
 if TYPE_CHECKING:
     from dirac_enhance import Enhancer
@@ -93,9 +93,7 @@ def main(
         "schedules": {name: dict(constants) for name, constants in SCHEDULES.items()},
         "rows": rows,
     }
-    write_record(json_file, benchmark="schedule_ablation", contents=contents)
-    click.echo(schedule_text({**run_header(), **contents}))
-    click.echo(f"written to {json_file}")
+    publish_record(json_file, benchmark="schedule_ablation", contents=contents, text=schedule_text)
 
 
 def _enhancer_of(checkpoint: Checkpoint) -> Enhancer:

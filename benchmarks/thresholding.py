@@ -16,7 +16,7 @@ from dirac_enhance.training.images import load_pool
 from dirac_enhance.training.pairs import GRID_SLACK, PairMaker, PairRecipe
 from dirac_enhance.training.residual_sizes import measure_residual_sizes
 from originals import encoding_codec, read_folder
-from record import RESULTS, run_header, write_record
+from record import RESULTS, publish_record
 from restoration import weights_header
 from variants import Variant, measure_variants, numbers
 
@@ -74,9 +74,7 @@ def main(
         "thresholds": {f"{percentile:g}": sizes.thresholds(percentile) for percentile in percentiles},
         "rows": rows,
     }
-    write_record(json_file, benchmark="thresholding", contents=contents)
-    click.echo(thresholding_text({**run_header(), **contents}))
-    click.echo(f"written to {json_file}")
+    publish_record(json_file, benchmark="thresholding", contents=contents, text=thresholding_text)
 
 
 def _measure_sizes(data: Path, codec: EncodingCodec, pairs: int) -> ResidualSizes:

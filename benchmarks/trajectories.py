@@ -7,17 +7,16 @@ base ─► one walk of 100 positions: angles, PSNR and LPIPS at each
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import torch
 
-from analysis_setup import analysis_options, average_rows, load_setup, numbers
+from analysis_setup import analysis_options, load_setup, measure_all, numbers
 from dirac_enhance import DiracError
 from dirac_enhance.diffusion.trajectory import plan_trajectory
-from record import RESULTS, write_record
+from record import RESULTS, publish_record
 from trajectory_pages import late_start_text
 from walks import Observer, walk
 
@@ -78,21 +77,14 @@ def measure_late_starts(decoded: Decoded, setup: Setup, late_starts: tuple[int, 
         yield key, decoded.picture, decoded.meter(pixels)
 
 
+def measure(decoded: Decoded, setup: Setup, late_starts: tuple[int, ...]) -> Iterator[Row]:
+    """Yield the rows of all positions, then of the late starts."""
+    yield from measure_positions(decoded, setup)
+    yield from measure_late_starts(decoded, setup, late_starts)
+
+
 def _key(decoded: Decoded, kind: str, **columns: int | None) -> Key:
     return decoded.quality, kind, tuple(columns.items())
-
-
-@torch.inference_mode()
-def measure_all(setup: Setup, late_starts: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Measure everything and average; tells of each picture on standard error."""
-    rows: list[Row] = []
-    for decoded in setup.decoded():
-        start = time.perf_counter()
-        rows += measure_positions(decoded, setup)
-        rows += measure_late_starts(decoded, setup, late_starts)
-        seconds = time.perf_counter() - start
-        click.echo(f"{decoded.picture} at {decoded.quality:g}: {seconds:.1f} s", err=True)
-    return average_rows(rows)
 
 
 @click.command(context_settings={"show_default": True})
@@ -108,14 +100,11 @@ def main(folder: Path, late_starts: tuple[int, ...], json_file: Path, **options:
     """Walk along all of the trajectory, and from late starts, for pictures in FOLDER; print what late starts lose."""
     try:
         setup = load_setup(folder, options)
-        rows = measure_all(setup, late_starts)
+        rows = measure_all(setup, lambda decoded: measure(decoded, setup, late_starts))
     except DiracError as error:
         raise click.ClickException(str(error)) from error
-    tolerances = {"psnr_tolerance": options["psnr_tolerance"], "lpips_tolerance": options["lpips_tolerance"]}
-    contents = setup.header() | tolerances | {"rows": rows}
-    write_record(json_file, benchmark="trajectories", contents=contents)
-    click.echo(late_start_text(contents))
-    click.echo(f"written to {json_file}")
+    contents = setup.header() | {"rows": rows}
+    publish_record(json_file, benchmark="trajectories", contents=contents, text=late_start_text)
 
 
 if __name__ == "__main__":

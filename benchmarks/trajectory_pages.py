@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _METRICS = {"psnr": "PSNR (dB)", "lpips_alex": "LPIPS (AlexNet)"}
 _PANEL_INCHES = (4.2, 3.4)
+_DOTS_PER_INCH = 90
 _PAPER = 80
 """The paper's late start."""
 
@@ -44,9 +45,9 @@ def late_start_text(record: Mapping[str, Any]) -> str:
         lines.append(
             [
                 f"{quality:g}",
-                _pair(_position(record, quality, 0)),
-                _pair(first),
-                _pair(whole),
+                pair(_position(record, quality, 0)),
+                pair(first),
+                pair(whole),
                 f"{latest} (t = {rows[latest]['timestep'] if latest in rows else first['timestep']})",
                 difference(rows[latest], whole) if latest in rows else "",
                 "" if later is None else f"{later}: {difference(rows[later], whole)}",
@@ -62,11 +63,12 @@ def late_start_text(record: Mapping[str, Any]) -> str:
     return f"{markdown_table([*head, 'the next measured', f'late start {_PAPER}'], lines)}\n\n{said}"
 
 
-def draw(record: Mapping[str, Any]) -> Figure:
+def draw_figure_7(record: Mapping[str, Any]) -> Figure:
     """Draw figure 7: curvature; PSNR and LPIPS against the position; both against the late start."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_PANEL_INCHES[0] * 3, _PANEL_INCHES[1] * 2), layout="constrained")
+    size = (_PANEL_INCHES[0] * 3, _PANEL_INCHES[1] * 2)
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
     grid = figure.subplots(2, 3)
     _draw_angles(grid[0][0], record, "angle", "angle between r̂₀ − rₜ (degrees)")
     _draw_angles(grid[1][0], record, "update_angle", "angle between updates of rₜ (degrees)")
@@ -131,7 +133,8 @@ def _position(record: Mapping[str, Any], quality: float, position: int) -> Mappi
     return next(row for row in _rows(record, quality, "position") if row["position"] == position)
 
 
-def _pair(row: Mapping[str, Any]) -> str:
+def pair(row: Mapping[str, Any]) -> str:
+    """Say the PSNR and the LPIPS of a row."""
     return f"{row['psnr']:.2f}, {row['lpips_alex']:.4f}"
 
 

@@ -64,12 +64,6 @@ def measure_variants(
     return average(measurements)
 
 
-def cut_middle(original: Tensor, *, side: int) -> Tensor:
-    """Cut the middle out of (3, H, W), at most `side` pixels each way."""
-    top, left = (max(0, length - side) // 2 for length in original.shape[1:])
-    return original[:, top : top + side, left : left + side].contiguous()
-
-
 def numbers(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[float, ...]:
     """Read an option's comma-separated numbers.
 

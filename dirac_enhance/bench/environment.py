@@ -37,11 +37,6 @@ def versions(libraries: Iterable[str] = _LIBRARIES) -> dict[str, str]:
     return found
 
 
-def finite(value: float) -> float | None:
-    """Return `value`, or None in place of infinity, which JSON lacks: the PSNR of equal pictures."""
-    return value if abs(value) != float("inf") else None
-
-
 def rounded(value: Any) -> Any:
     """Round numbers to six digits, wherever they are: more than any measurement here repeats."""
     if isinstance(value, dict):

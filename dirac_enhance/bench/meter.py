@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,20 +59,17 @@ class Meter:
         Returns:
             For each picture, measure's id → value of all that are of single pictures; None where it is not finite.
         """
+        reference = self.reference(original)
+        return [reference.compare(picture) for picture in pictures]
+
+    def reference(self, original: Tensor) -> Reference:
+        """Prepare to compare pictures, as they come, with one original, (3, H, W) in [0, 1]."""
         import torch
 
         with torch.inference_mode():
-            reference = original[None].to(self.device)
-            wanted = set(self.ids)
-            features = self.lpips.features(2 * reference - 1) if self.lpips and "lpips" in wanted else None
-            found: list[dict[str, float | None]] = []
-            for pixels in pictures:
-                picture = pixels[None].to(self.device)
-                values = {name: float(measure(picture, reference)) for name, measure in _distortions(wanted)}
-                if self.lpips and features is not None:
-                    values["lpips"] = float(self.lpips.distance(self.lpips.features(2 * picture - 1), features))
-                found.append({name: value if math.isfinite(value) else None for name, value in values.items()})
-        return found
+            pixels = original[None].to(self.device)
+            lpips = self.lpips if "lpips" in self.ids else None
+            return Reference(pixels, frozenset(self.ids), lpips, lpips.features(2 * pixels - 1) if lpips else ())
 
     def statistics(self) -> SetStatistics:
         """Begin to gather what distances between sets need of one set."""
@@ -86,6 +83,27 @@ class Meter:
             },
             self.device,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """An original, (1, 3, H, W), on the meter's device, with its LPIPS features; made by `Meter.reference`."""
+
+    pixels: Tensor
+    measures: frozenset[str]
+    lpips: LPIPS | None
+    features: tuple[Tensor, ...]
+
+    def compare(self, picture: Tensor) -> dict[str, float | None]:
+        """Measure one picture, of the shape of the original and not rounded here, as `Meter.compare` does several."""
+        import torch
+
+        with torch.inference_mode():
+            pixels = picture[None].to(self.pixels.device)
+            values = {name: float(measure(pixels, self.pixels)) for name, measure in _distortions(self.measures)}
+            if self.lpips:
+                values["lpips"] = float(self.lpips.distance(self.lpips.features(2 * pixels - 1), self.features))
+        return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +131,7 @@ class SetStatistics:
         return found
 
 
-def _distortions(wanted: Iterable[str]) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor]]]:
+def _distortions(wanted: Collection[str]) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor]]]:
     from dirac_enhance.metrics import ms_ssim, psnr, psnr_b, ssim, ssim_uniform_8x8
 
     known = {"psnr": psnr, "psnr-b": psnr_b, "ssim": ssim, "ssim-8x8": ssim_uniform_8x8, "ms-ssim": ms_ssim}

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
 
-import appendix_pages
 import appendix_tables
 import compute
 import residual_histograms
 import schedule_ablation
 import thresholding
+from benchmark_scripts import present, run_script
 from dirac_enhance.networks.catalogue import NETWORKS
-from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training import plan
-from dirac_enhance.weights import WeightsMetadata, save_weights
+from random_weights import save_random_weights
+from small_pictures import write_photographs
 
 if TYPE_CHECKING:
-    import click
     from torch import Tensor
 
 
@@ -42,11 +39,7 @@ class AbsoluteDifference:
 def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    generator = np.random.default_rng(0)
-    for index in range(2):
-        noise = generator.integers(0, 255, size=(8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return write_photographs(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -55,33 +48,13 @@ def cheap_metric(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(script, "load_lpips", lambda *_, **__: AbsoluteDifference())
 
 
-def run(command: click.Command, folder: Path, *arguments: object) -> tuple[str, dict[str, Any]]:
-    """The printed text, and the record."""
-    file = folder / "record.json"
-    texts = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(command, [*texts, "--json", str(file)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    record: dict[str, Any] = json.loads(file.read_text())
-    return result.output, record
-
-
-def present(folder: Path, part: str) -> tuple[str, list[str]]:
-    """What `appendix_pages.py` makes of the record: the page, and the names of its pictures."""
-    page = folder / "page.md"
-    page.write_text(f"before\n<!-- {part} -->\n<!-- end of {part} -->\nafter\n")
-    arguments = [str(folder / "record.json"), "--into", str(page), "--folder", str(folder / "drawn")]
-    result = CliRunner().invoke(appendix_pages.main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return page.read_text(), [path.name for path in (folder / "drawn").glob("*.png")]
-
-
 def test_schedules_are_trained_alike_and_sampled_from_their_own_late_start(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "CALIBRATION_PAIRS", 40)
     backbone = tmp_path / "backbone"
     backbone.touch()
-    output, record = run(
+    output, record = run_script(
         schedule_ablation.main, tmp_path, "--data", pictures, "--validation", pictures, "--lpips-backbone", backbone,
         "--validation-backbone", backbone, "--schedules", "linear,late-decay", "--iterations", 2, "--batch-size", 2,
         "--crop-size", 32, "--learning-rate", 0.1, "--lpips-weight", 0, "--qualities", "10", "--limit", 1, "--side", 48,
@@ -100,25 +73,13 @@ def test_schedules_are_trained_alike_and_sampled_from_their_own_late_start(
 
 
 def test_tighter_thresholds_change_more_and_loose_ones_nothing(pictures: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = UNet(NETWORKS["tiny"])
-    torch.nn.init.normal_(network.conv_out.weight, std=0.5)
-    metadata = WeightsMetadata(
-        codec_id="jpeg",
-        network=NETWORKS["tiny"].to_dict(),
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-        trained_timesteps=(0, 999),
-        late_start=80,
-        spacing="log-snr",
-        evaluations=2,
-        thresholds=((10.0, 0.001),),  # which the benchmark must not use
-    )
-    weights = save_weights(tmp_path / "jpeg.safetensors", network.state_dict(), metadata).path
+    thresholds = ((10.0, 0.001),)  # which the benchmark must not use
+    weights = save_random_weights(tmp_path / "jpeg.safetensors", seed=0, spread=0.5, thresholds=thresholds).path
     large = tmp_path / "large"
     large.mkdir()
     for path in pictures.iterdir():
         Image.open(path).resize((192, 160)).save(large / path.name)
-    output, record = run(
+    output, record = run_script(
         thresholding.main, tmp_path, pictures, "--data", large, "--pairs", 20, "--weights", weights,
         "--percentiles", "50,99,100", "--qualities", "10", "--limit", 1, "--lpips-backbone", weights,
     )  # fmt: skip
@@ -134,7 +95,7 @@ def test_tighter_thresholds_change_more_and_loose_ones_nothing(pictures: Path, t
 
 
 def test_residuals_are_counted_by_channel_and_rate(pictures: Path, tmp_path: Path) -> None:
-    output, record = run(residual_histograms.main, tmp_path, pictures, "--qualities", "5,90")
+    output, record = run_script(residual_histograms.main, tmp_path, pictures, "--qualities", "5,90")
     totals = {(row["of"], row["quality"], row["channel"]): sum(row["counts"]) for row in record["rows"]}
     assert len(totals) == 9
     assert set(totals.values()) == {2 * 96 * 80}
@@ -156,7 +117,7 @@ def test_residual_statistics_are_those_of_the_levels() -> None:
 
 
 def test_each_network_is_measured_in_both_arrangements(tmp_path: Path) -> None:
-    output, record = run(
+    output, record = run_script(
         compute.main, tmp_path, "--networks", "tiny", "--sizes", 32, "--sizes", 64, "--repeats", 2, "--warm-up", 1
     )
     cpu = [row for row in record["rows"] if row["device"] == "cpu"]
@@ -182,7 +143,9 @@ def test_what_does_not_fit_into_memory_is_skipped_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compute, "free_bytes", lambda _: 2**20)
-    output, record = run(compute.main, tmp_path, "--networks", "tiny", "--sizes", 32, "--sizes", 256, "--repeats", 1)
+    output, record = run_script(
+        compute.main, tmp_path, "--networks", "tiny", "--sizes", 32, "--sizes", 256, "--repeats", 1
+    )
     assert [row["skipped"] is None for row in record["rows"] if row["device"] == "cpu"] == [True, True, False, False]
     assert "- tiny, cpu, 256², naive: skipped: needs about" in output
 
@@ -191,10 +154,6 @@ def test_the_paper_s_network_needs_gibibytes_at_full_size() -> None:
     assert 4e9 < compute.expected_bytes(NETWORKS["paper"], 1024) < 1e10
 
 
-def test_unknown_networks_and_records_are_refused(tmp_path: Path) -> None:
+def test_unknown_networks_are_refused() -> None:
     unknown = CliRunner().invoke(compute.main, ["--networks", "huge"])
     assert "unknown: huge; known: paper, small" in unknown.output
-    (tmp_path / "record.json").write_text('{"benchmark": "speed"}')
-    other = CliRunner().invoke(appendix_pages.main, [str(tmp_path / "record.json")])
-    assert other.exit_code == 1
-    assert "is a record of 'speed'; expected one of schedule_ablation, thresholding" in other.output

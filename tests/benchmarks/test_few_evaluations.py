@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
-import analysis_pages
 import few_evaluations
-from analysis_stubs import FormulaPredictor, formula_enhancer, use_stubs, write_pictures
+from analysis_stubs import FormulaPredictor, formula_enhancer, use_stubs
+from benchmark_scripts import present, run_script
 from dirac_enhance import BenchmarkError
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.diffusion.solver import Solver
 from few_evaluations import Grid, Variant
 from few_evaluations_pages import best_of_each_number, best_text, winner
+from small_pictures import write_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,12 +50,7 @@ def test_timesteps_out_of_the_schedule_are_refused(grid: Grid) -> None:
 
 def run(folder: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
     """The printed text, and the record."""
-    file = folder / "record.json"
-    command = [str(folder), "--lpips-backbone", "x", "--device", "cpu", "--json", str(file), *arguments]
-    result = CliRunner().invoke(few_evaluations.main, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    record: dict[str, Any] = json.loads(file.read_text())
-    return result.output, record
+    return run_script(few_evaluations.main, folder, folder, "--lpips-backbone", "x", "--device", "cpu", *arguments)
 
 
 def test_the_codec_the_standards_and_the_grid_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,9 +144,9 @@ def test_there_is_no_winner_where_all_lose_fidelity() -> None:
 def test_pages_get_the_table_and_docs_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_stubs(monkeypatch, formula_enhancer())
     run(write_pictures(tmp_path), "--qualities", "5", "--starts", "190,60", "--ends", "10,4", "--evaluations", "1,3")
-    arguments = [str(tmp_path / "record.json"), "--folder", str(tmp_path / "docs")]
-    CliRunner().invoke(analysis_pages.main, arguments, catch_exceptions=False)
-    assert (tmp_path / "docs" / "few_evaluations.png").read_bytes().startswith(b"\x89PNG")
+    _, drawn = present(tmp_path, "few evaluations")
+    assert drawn == ["few_evaluations.png"]
+    assert (tmp_path / "drawn" / "few_evaluations.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_variant_counts_its_evaluations() -> None:

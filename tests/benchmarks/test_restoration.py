@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import restoration
+from benchmark_scripts import run_script
 from restoration_rows import Measurement, average, format_table
+from small_pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,10 +53,7 @@ class BrighteningEnhancer:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    generator = torch.Generator().manual_seed(0)
-    for name, size in (("a.png", (40, 24)), ("b.png", (24, 48))):
-        samples = torch.randint(64, 128, (size[1] // 8, size[0] // 8, 3), generator=generator, dtype=torch.uint8)
-        Image.fromarray(samples.numpy()).resize(size, Image.Resampling.BICUBIC).save(tmp_path / name)
+    write_pictures(tmp_path)
     (tmp_path / "notes.txt").write_text("not a picture")
     return tmp_path
 
@@ -66,13 +65,7 @@ def brightening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
     """The printed text, and the record."""
-    file = folder / "record.json"
-    result = CliRunner().invoke(
-        restoration.main, [str(folder), "--device", "cpu", "--json", str(file), *arguments], catch_exceptions=False
-    )
-    assert result.exit_code == 0, result.output
-    record: dict[str, Any] = json.loads(file.read_text())
-    return result.output, record
+    return run_script(restoration.main, folder, folder, "--device", "cpu", *arguments)
 
 
 def test_the_plain_codec_needs_no_weights(folder: Path) -> None:

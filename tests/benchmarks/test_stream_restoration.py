@@ -15,10 +15,8 @@ from PIL import Image
 
 import restoration
 import tables
-from dirac_enhance.networks.catalogue import NETWORKS
-from dirac_enhance.networks.unet import UNet
-from dirac_enhance.weights import WeightsMetadata, save_weights
 from dirac_enhance_vtm import VtmCodec
+from random_weights import save_random_weights
 
 FIXTURES = Path(__file__).parents[1] / "plugins" / "vtm" / "fixtures"
 SMALL, ODD = "intra444_8bit_64x64_qp32.bin", "intra444_8bit_129x65_qp27.bin"
@@ -60,22 +58,7 @@ def originals(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the tiny network for VVC, random down to its last layer."""
-    torch.manual_seed(3)
-    network = UNet(NETWORKS["tiny"])
-    torch.nn.init.normal_(network.conv_out.weight, std=0.1)
-    metadata = WeightsMetadata(
-        codec_id="vtm",
-        network=NETWORKS["tiny"].to_dict(),
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-        trained_timesteps=(0, 999),
-        late_start=80,
-        spacing="log-snr",
-        evaluations=2,
-        training={"summary": "random numbers"},
-    )
-    file = tmp_path_factory.mktemp("weights") / "vtm.safetensors"
-    save_weights(file, network.state_dict(), metadata)
-    return file
+    return save_random_weights(tmp_path_factory.mktemp("weights") / "vtm.safetensors", codec_id="vtm").path
 
 
 def invoke(originals: Path, streams: Path, *arguments: str | Path) -> Result:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 
-import analysis_pages
 import trajectories
-from analysis_stubs import formula_enhancer, use_stubs, write_pictures
+from analysis_stubs import formula_enhancer, use_stubs
+from benchmark_scripts import present, run_script
+from small_pictures import write_pictures
 from trajectory_pages import late_start_text, latest_without_loss
 
 if TYPE_CHECKING:
@@ -20,12 +19,7 @@ if TYPE_CHECKING:
 
 def run(folder: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
     """The printed text, and the record."""
-    file = folder / "record.json"
-    command = [str(folder), "--lpips-backbone", "x", "--device", "cpu", "--json", str(file), *arguments]
-    result = CliRunner().invoke(trajectories.main, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    record: dict[str, Any] = json.loads(file.read_text())
-    return result.output, record
+    return run_script(trajectories.main, folder, folder, "--lpips-backbone", "x", "--device", "cpu", *arguments)
 
 
 def test_angles_are_those_of_geometry() -> None:
@@ -123,17 +117,8 @@ def test_the_table_names_the_late_start_and_what_comes_after_it() -> None:
 def test_pages_get_the_table_and_docs_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_stubs(monkeypatch, formula_enhancer())
     _, record = run(write_pictures(tmp_path), "--qualities", "5", "--late-starts", "98", "--limit", "1")
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- late start -->\n<!-- end of late start -->\nafter\n")
-    arguments = [str(tmp_path / "record.json"), "--into", str(page), "--folder", str(tmp_path / "docs")]
-    CliRunner().invoke(analysis_pages.main, arguments, catch_exceptions=False)
-    assert late_start_text(record) in page.read_text()
-    assert page.read_text().endswith("<!-- end of late start -->\nafter\n")
-    assert (tmp_path / "docs" / "trajectories.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_pages_of_another_record_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "record.json").write_text('{"benchmark": "speed"}')
-    result = CliRunner().invoke(analysis_pages.main, [str(tmp_path / "record.json")])
-    assert result.exit_code == 1
-    assert "a record of 'speed'; expected one of trajectories, few_evaluations" in result.output
+    page, drawn = present(tmp_path, "late start")
+    assert late_start_text(record) in page
+    assert page.endswith("<!-- end of late start -->\nafter\n")
+    assert drawn == ["trajectories.png"]
+    assert (tmp_path / "drawn" / "trajectories.png").read_bytes().startswith(b"\x89PNG")

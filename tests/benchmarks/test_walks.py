@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis_setup import average_rows, middle
+from analysis_setup import average_rows
 from analysis_stubs import FormulaPredictor, formula_enhancer, shrink
 from dirac_enhance import BaseReconstruction
 from dirac_enhance.diffusion.trajectory import Evaluation, plan_trajectory
+from originals import cut_middle
 from walks import Memory, Observer, walk
 
 PLAN = (Evaluation(1, 190), Evaluation(2, 40), Evaluation(3, 4))
@@ -93,9 +94,9 @@ def test_rows_are_means_over_pictures_and_rise_in_quality() -> None:
 
 def test_the_middle_is_a_square_in_the_centre_and_no_larger_than_the_picture() -> None:
     picture = torch.arange(6 * 10.0).view(1, 6, 10).expand(3, 6, 10)
-    assert torch.equal(middle(picture, 4), picture[:, 1:5, 3:7])
-    assert middle(picture, 8).shape == (3, 6, 8)
-    assert middle(picture, None) is picture
+    assert torch.equal(cut_middle(picture, side=4), picture[:, 1:5, 3:7])
+    assert cut_middle(picture, side=8).shape == (3, 6, 8)
+    assert cut_middle(picture, side=None) is picture
 
 
 def test_enhancers_of_walks_may_have_any_stride() -> None:

@@ -10,16 +10,13 @@ from types import MappingProxyType
 import numpy
 import pluggy
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image, ImageCms
 
 from dirac_enhance import CodecHost, PluginFailure, RegisteredCodec, WeightsFile
 from dirac_enhance.cli.group import build_group
-from dirac_enhance.networks.catalogue import NETWORKS
-from dirac_enhance.networks.unet import UNet
-from dirac_enhance.weights import WeightsMetadata, save_weights
 from dirac_enhance_jpeg import JpegCodec
+from random_weights import save_random_weights
 
 Run = Callable[..., Result]
 
@@ -27,20 +24,7 @@ Run = Callable[..., Result]
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
     """Weights of the tiny network, random down to its last layer, so that it changes pictures."""
-    torch.manual_seed(3)
-    network = UNet(NETWORKS["tiny"])
-    torch.nn.init.normal_(network.conv_out.weight, std=0.1)
-    metadata = WeightsMetadata(
-        codec_id="jpeg",
-        network=NETWORKS["tiny"].to_dict(),
-        schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-        trained_timesteps=(0, 999),
-        late_start=80,
-        spacing="log-snr",
-        evaluations=3,
-        training={"summary": "random numbers"},
-    )
-    return save_weights(tmp_path_factory.mktemp("weights") / "jpeg.safetensors", network.state_dict(), metadata)
+    return save_random_weights(tmp_path_factory.mktemp("weights") / "jpeg.safetensors", evaluations=3)
 
 
 @pytest.fixture
@@ -57,10 +41,10 @@ def host(weights: WeightsFile) -> CodecHost:
 
 @pytest.fixture
 def run(host: CodecHost) -> Run:
-    """Run a command line and return its result; an exception that is no clean exit fails the test."""
+    """Run a command line, with `content` on its standard input; an exception that is no clean exit fails the test."""
 
-    def invoke(*arguments: str | Path) -> Result:
-        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments])
+    def invoke(*arguments: str | Path, content: bytes | None = None) -> Result:
+        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments], input=content)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -18,6 +18,7 @@ from torchvision import models
 from dirac_enhance import ImageMetadata
 from dirac_enhance.comparison import TORCHVISION_ALEXNET
 from dirac_enhance.image import OutputSettings, write_image
+from small_pictures import save_turned
 
 Run = Callable[..., Result]
 Samples = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]
@@ -91,10 +92,7 @@ def test_equal_pictures_are_said_to_be(run: Run, pair: tuple[Path, Path], alexne
 
 
 def test_coded_file_is_compared_as_its_codec_decodes_it_upright(run: Run, photo: Path) -> None:
-    tags = Image.Exif()
-    tags[0x0112] = 8
-    with Image.open(photo) as picture:
-        picture.save(photo, exif=tags)
+    save_turned(photo, 8)
     run("decode", photo)
 
     assert "PSNR   equal pictures" in run("compare", photo, photo.with_name("photo.decoded.png")).stdout

@@ -15,6 +15,7 @@ from PIL import Image
 from dirac_enhance import BaseReconstruction, Enhancer, ImageMetadata, TrajectoryPoint, WeightsFile, load_enhancer
 from dirac_enhance.contact_sheet.sheet import enhance_to_steps, to_samples
 from dirac_enhance.sampling import SamplingSettings
+from small_pictures import save_turned
 
 Run = Callable[..., Result]
 Samples = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]
@@ -98,10 +99,7 @@ def test_transparent_parts_are_mid_grey_and_the_picture_is_upright() -> None:
 
 
 def test_sheet_is_upright_and_keeps_the_profile(run: Run, photo: Path, swapped_profile: bytes) -> None:
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    with Image.open(photo) as picture:
-        picture.save(photo, exif=tags, icc_profile=swapped_profile)
+    save_turned(photo, 6, icc_profile=swapped_profile)
 
     assert run("contact-sheet", photo, "--steps", "1", "--crop", "0,0,40,56", "--zoom", "1").exit_code == 0
     run("decode", photo)

@@ -12,6 +12,8 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from small_pictures import save_turned
+
 Run = Callable[..., Result]
 
 
@@ -30,10 +32,7 @@ def test_decoded_picture_is_that_of_the_codec(run: Run, photo: Path, jpeg_bytes:
 
 
 def test_orientation_is_applied(run: Run, photo: Path) -> None:
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    with Image.open(photo) as picture:
-        picture.save(photo, exif=tags)
+    save_turned(photo, 6)
 
     assert run("decode", photo, "-o", photo.with_name("x.webp")).exit_code == 0
     with Image.open(photo.with_name("x.webp")) as decoded:

@@ -17,6 +17,7 @@ from PIL import Image
 from dirac_enhance import BaseReconstruction, CodecHost, CodecOption, InvalidBitstreamError, OptionValue
 from dirac_enhance.cli.group import build_group
 from dirac_enhance_jpeg import JpegCodec
+from small_pictures import save_turned
 
 Run = Callable[..., Result]
 
@@ -67,10 +68,7 @@ def test_options_of_the_codec_are_set(run: Run, original: Path) -> None:
 
 
 def test_coded_file_can_be_encoded_again_upright(run: Run, photo: Path) -> None:
-    tags = Image.Exif()
-    tags[0x0112] = 8
-    with Image.open(photo) as picture:
-        picture.save(photo, exif=tags)
+    save_turned(photo, 8)
 
     result = run("encode", photo, "--codec", "jpeg", "--rate-factor", "90", "-o", f"{photo.parent}/again.jpg")
 

@@ -12,6 +12,7 @@ from click.testing import Result
 from PIL import Image
 
 from dirac_enhance import WeightsFile
+from small_pictures import save_turned
 
 Run = Callable[..., Result]
 
@@ -128,10 +129,7 @@ def test_existing_result_is_kept_unless_told_otherwise(run: Run, photo: Path) ->
 
 
 def test_exif_orientation_is_applied(run: Run, photo: Path) -> None:
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    with Image.open(photo) as picture:
-        picture.save(photo, quality=20, exif=tags)
+    save_turned(photo, 6, quality=20)
 
     assert run(photo).exit_code == 0
     with Image.open(photo.with_name("photo.enhanced.png")) as picture:

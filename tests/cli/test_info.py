@@ -14,6 +14,7 @@ from PIL import Image
 
 from dirac_enhance import CodecHost, WeightsFile
 from dirac_enhance.cli.group import build_group
+from small_pictures import save_turned
 
 Run = Callable[..., Result]
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -22,12 +23,7 @@ XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
 @pytest.fixture
 def described(photo: Path, swapped_profile: bytes) -> Path:
     """The photo with all the metadata a JPEG may have."""
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    with Image.open(photo) as picture:
-        picture.save(
-            photo, quality=20, exif=tags, icc_profile=swapped_profile, dpi=(300, 150), xmp=XMP, progressive=True
-        )
+    save_turned(photo, 6, quality=20, icc_profile=swapped_profile, dpi=(300, 150), xmp=XMP, progressive=True)
     return photo
 
 

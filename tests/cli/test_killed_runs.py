@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +15,11 @@ from click.testing import Result
 from PIL import Image
 
 from dirac_enhance import WeightsFile
+from processes import PATIENCE, kill_9, needs_signals, start_python, wait_until
 
 Run = Callable[..., Result]
 
-ROOT = Path(__file__).parent.parent.parent
 PICTURES = 6
-PATIENCE = 120.0
-"""Seconds that a slow machine may take for what a quick one does in two."""
 
 
 @pytest.fixture
@@ -43,20 +38,9 @@ def album(tmp_path: Path) -> Path:
 def _start(album: Path, weights: WeightsFile) -> subprocess.Popen[str]:
     """Start a run in a process of its own, and wait for its first result."""
     better = album.parent / "better"
-    command = [sys.executable, "-m", "dirac_enhance", str(album), "-r", "-o", str(better), "--weights"]
-    process = subprocess.Popen(
-        [*command, str(weights.path), "--device", "cpu"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    while not list(better.glob("*.png")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    arguments = (album, "-r", "-o", better, "--weights", weights.path, "--device", "cpu")
+    process = start_python("-m", "dirac_enhance", *arguments)
+    wait_until(lambda: list(better.glob("*.png")), process)
     return process
 
 
@@ -76,7 +60,7 @@ def _check_second_run(run: Run, album: Path, weights: WeightsFile, *, done: int)
     assert _check_results(album.parent / "better") == PICTURES
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGINT cannot be sent to a process elsewhere")
+@needs_signals
 def test_ctrl_c_stops_soon_leaves_nothing_behind_and_a_second_run_goes_on(
     run: Run, album: Path, weights: WeightsFile
 ) -> None:
@@ -98,11 +82,9 @@ def test_ctrl_c_stops_soon_leaves_nothing_behind_and_a_second_run_goes_on(
     _check_second_run(run, album, weights, done=done)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL cannot be sent to a process elsewhere")
+@needs_signals
 def test_after_a_kill_a_second_run_goes_on(run: Run, album: Path, weights: WeightsFile) -> None:
-    process = _start(album, weights)
-    process.kill()
-    process.communicate(timeout=PATIENCE)
+    kill_9(_start(album, weights))
 
     done = _check_results(album.parent / "better")
     assert 1 <= done < PICTURES

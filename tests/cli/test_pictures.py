@@ -14,27 +14,10 @@ from typing import Any
 
 import numpy
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image, ImageCms
 
-from dirac_enhance import CodecHost
-from dirac_enhance.cli.group import build_group
-
 Run = Callable[..., Result]
-Pipe = Callable[..., Result]
-
-
-@pytest.fixture
-def pipe(host: CodecHost) -> Pipe:
-    """Run a command line with bytes on its standard input."""
-
-    def invoke(content: bytes, *arguments: str | Path) -> Result:
-        result = CliRunner().invoke(build_group(host), [str(argument) for argument in arguments], input=content)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 def _files(folder: Path) -> list[str]:
@@ -112,29 +95,29 @@ def test_wrong_suffix_does_not_matter(run: Run, photo: Path) -> None:
     assert run(photo.with_name("photo.png"), "--steps", "1").exit_code == 0
 
 
-def test_standard_input_goes_to_standard_output(pipe: Pipe, run: Run, photo: Path) -> None:
+def test_standard_input_goes_to_standard_output(run: Run, photo: Path) -> None:
     run(photo)
-    result = pipe(photo.read_bytes(), "-")
+    result = run("-", content=photo.read_bytes())
 
     assert result.exit_code == 0
     assert result.stdout_bytes == photo.with_name("photo.enhanced.png").read_bytes()
 
 
-def test_standard_input_may_hold_decoded_pixels(pipe: Pipe, tmp_path: Path) -> None:
+def test_standard_input_may_hold_decoded_pixels(run: Run, tmp_path: Path) -> None:
     content = _picture(tmp_path / "frame.ppm").read_bytes()
 
-    result = pipe(content, "-", "--enhancer", "jpeg", "--depth", "16", "--steps", "1", "--verbose")
+    result = run("-", "--enhancer", "jpeg", "--depth", "16", "--steps", "1", "--verbose", content=content)
 
     assert result.exit_code == 0
     assert result.stdout_bytes[24:26] == bytes((16, 2))  # 16 bits, RGB
 
 
-def test_standard_input_may_go_to_a_file_or_folder(pipe: Pipe, photo: Path) -> None:
+def test_standard_input_may_go_to_a_file_or_folder(run: Run, photo: Path) -> None:
     content = photo.read_bytes()
     photo.unlink()
 
-    assert pipe(content, "-", "-o", photo.parent / "x.webp", "--steps", "1").exit_code == 0
-    assert pipe(content, "-", "-o", f"{photo.parent}/", "--steps", "1").exit_code == 0
+    assert run("-", "-o", photo.parent / "x.webp", "--steps", "1", content=content).exit_code == 0
+    assert run("-", "-o", f"{photo.parent}/", "--steps", "1", content=content).exit_code == 0
     assert _files(photo.parent) == ["stdin.png", "x.webp"]
 
 
@@ -153,8 +136,8 @@ def test_file_may_go_to_standard_output(run: Run, photo: Path) -> None:
         (b"\xff\xd8\xff\xe0", "standard input: not a whole JPEG"),
     ],
 )
-def test_standard_input_without_a_picture(pipe: Pipe, content: bytes, message: str) -> None:
-    result = pipe(content, "-")
+def test_standard_input_without_a_picture(run: Run, content: bytes, message: str) -> None:
+    result = run("-", content=content)
 
     assert message in _error(result)
     assert result.stdout == ""

@@ -6,7 +6,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -15,6 +14,7 @@ from PIL import Image
 from dirac_enhance import WeightsFile, load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.training.checkpoint import load_checkpoint
+from small_pictures import write_photographs
 
 EMPTY = Path(__file__).parent
 """A folder without pictures."""
@@ -22,12 +22,7 @@ EMPTY = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    generator = np.random.default_rng(0)
-    for index in range(2):
-        noise = generator.integers(0, 255, size=(8, 8, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return write_photographs(tmp_path_factory.mktemp("photographs"))
 
 
 def dirac_enhance(*arguments: object) -> Result:

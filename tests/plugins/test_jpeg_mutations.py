@@ -5,11 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import numpy
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,16 +16,10 @@ from dirac_enhance import CodecHost, InvalidBitstreamError, InvalidImageError, U
 from dirac_enhance.contract import find_fault
 from dirac_enhance.pipeline import decode_file
 from dirac_enhance_jpeg import JpegCodec
+from small_pictures import small_jpeg
 
 LONGEST = 20.0
 """Seconds of processor time a file may take: more than 200 megapixels, the most that is decoded, need."""
-
-
-def small_jpeg(mode: str = "RGB", **options: Any) -> bytes:
-    samples = numpy.random.default_rng(5).integers(0, 256, (24, 24, 3), dtype=numpy.uint8)
-    coded = BytesIO()
-    Image.fromarray(samples).convert(mode).save(coded, "JPEG", quality=20, **options)
-    return coded.getvalue()
 
 
 def exif() -> bytes:

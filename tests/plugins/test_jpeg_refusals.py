@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from io import BytesIO
-from typing import Any
 
 import numpy
 import pytest
@@ -12,13 +11,7 @@ from PIL import Image, ImageFile
 
 from dirac_enhance import InvalidBitstreamError
 from dirac_enhance_jpeg import JpegCodec
-
-
-def small_jpeg(mode: str = "RGB", **options: Any) -> bytes:
-    samples = numpy.random.default_rng(5).integers(0, 256, (24, 24, 3), dtype=numpy.uint8)
-    coded = BytesIO()
-    Image.fromarray(samples).convert(mode).save(coded, "JPEG", quality=20, **options)
-    return coded.getvalue()
+from small_pictures import small_jpeg
 
 
 @pytest.mark.parametrize("lenient_pillow", [False, True])

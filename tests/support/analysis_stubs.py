@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.enhancer import Enhancer
@@ -74,12 +72,3 @@ def use_stubs(monkeypatch: pytest.MonkeyPatch, enhancer: Enhancer) -> None:
 
     monkeypatch.setattr(analysis_setup, "load_enhancer", lambda _codec, **_settings: enhancer)
     monkeypatch.setattr(analysis_setup, "load_lpips", lambda _name, **_settings: MeanDistance())
-
-
-def write_pictures(folder: Path) -> Path:
-    """Write two small smooth pictures and return their folder."""
-    generator = torch.Generator().manual_seed(0)
-    for name, size in (("a.png", (40, 24)), ("b.png", (24, 48))):
-        samples = torch.randint(64, 128, (size[1] // 8, size[0] // 8, 3), generator=generator, dtype=torch.uint8)
-        Image.fromarray(samples.numpy()).resize(size, Image.Resampling.BICUBIC).save(folder / name)
-    return folder

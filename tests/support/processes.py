@@ -1,0 +1,47 @@
+"""Runs in processes of their own, which tests interrupt or kill once they have got somewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 120.0
+"""Seconds that a slow machine may take for what a quick one does in two."""
+
+needs_signals = pytest.mark.skipif(os.name != "posix", reason="a process cannot be sent SIGINT or SIGKILL elsewhere")
+
+
+def start_python(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+    """Start Python at the root of the repository on one thread; what it says, on either stream, is kept apart."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(got_there: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait until a run has got somewhere; it must neither end before that nor take longer than `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not got_there():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill_9(process: subprocess.Popen[str]) -> None:
+    """End a run as `kill -9` does, which it cannot answer; it must not have ended by itself."""
+    process.kill()
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL, said
