@@ -1,4 +1,4 @@
-"""Tables and pictures of records, in pages: what the paper's appendix and the analyses of sampling measured."""
+"""Tables and pictures of records, in pages: of the paper's appendix, the analyses of sampling, and SwinT-ChARM."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from appendix_figures import draw_residuals, draw_schedules
 from appendix_tables import compute_text, residual_text, schedule_text, thresholding_text
 from few_evaluations_pages import best_text, draw_planes
 from pages import put_into, weights_text
+from swint_charm_pages import draw_curves, rate_distortion_text
 from trajectory_pages import draw_figure_7, late_start_text
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ PRESENTATIONS = {
     "thresholding": Presentation("thresholding", thresholding_text),
     "residual_histograms": Presentation("residuals", residual_text, draw_residuals),
     "compute": Presentation("compute", compute_text),
+    "swint_charm": Presentation("rate and distortion", rate_distortion_text, draw_curves, colours=128),
 }
 """By the record's `benchmark`, which also names the picture."""
 

@@ -153,7 +153,7 @@ def main(
         "codec_weights": {"sha256": run.weights.sha256.hex(), "config": run.weights.config.to_dict()},
         "threads": torch.get_num_threads(),
     }
-    write_record(record_file, benchmark="swint-charm", contents=header | {"rows": rows})
+    write_record(record_file, benchmark="swint_charm", contents=header | {"rows": rows})
     click.echo(f"written to {record_file}")
 
 

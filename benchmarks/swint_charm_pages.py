@@ -1,4 +1,4 @@
-"""The rate–distortion table and picture of SwinT-ChARM, from a record of `swint_charm.py` and published curves."""
+"""What a record of `swint_charm.py` says beside published curves: the rate–distortion table, and its picture."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-import click
 import numpy
 
-from pages import markdown_table, put_into
+from pages import markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
 
 PUBLISHED = Path(__file__).parent / "kodak_curves.json"
 RANGE = (0.15, 0.5)
 """Bits per pixel between which the codec is compared."""
-_PART = "rate and distortion"
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +89,10 @@ def read_published() -> tuple[list[Curve], list[dict[str, Any]]]:
     return curves, stored["bd_rates"]
 
 
-def make_text(record: dict[str, Any]) -> str:
+def rate_distortion_text(record: Mapping[str, Any]) -> str:
     """Return table, BD-rates and origin of a record."""
     rows = [row for row in record["rows"] if row["codec"] == "swint-charm"]
-    ours = Curve.of("SwinT-ChARM", rows)
-    jpeg = Curve.of("JPEG", [row for row in record["rows"] if row["codec"] == "jpeg"])
+    ours, jpeg = _measured(record)
     published, stated = read_published()
     return "\n\n".join(
         [_table(rows, published), _gains(rows), _bd_rates(ours, [jpeg, *published], stated), _origin(record)]
@@ -152,7 +150,7 @@ def _bd_rates(ours: Curve, others: Sequence[Curve], stated: Sequence[dict[str, A
     )
 
 
-def _origin(record: dict[str, Any]) -> str:
+def _origin(record: Mapping[str, Any]) -> str:
     sources = ", ".join(f"`{each['source']}`" for each in json.loads(PUBLISHED.read_text(encoding="utf-8"))["curves"])
     return (
         f"{record['pictures']} pictures; RGB PSNR of 8-bit pictures; bits of whole files; JPEG is libjpeg's by Pillow, "
@@ -172,40 +170,26 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def draw(record: dict[str, Any], file: Path) -> None:
-    """Draw the curves as PNG."""
+def draw_curves(record: Mapping[str, Any]) -> Figure:
+    """Draw PSNR over bits per pixel, the published curves beside those of the record."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(7, 4.5), dpi=90, layout="constrained")
     axes = figure.subplots()
-    own = [
-        Curve.of("SwinT-ChARM", [row for row in record["rows"] if row["codec"] == "swint-charm"]),
-        Curve.of("JPEG", [row for row in record["rows"] if row["codec"] == "jpeg"]),
-    ]
-    for curve in [*own, *read_published()[0]]:
-        axes.plot(curve.bits_per_pixel, curve.psnr, marker="o" if curve in own[:1] else None, label=curve.name)
-    axes.set_xlim(0, own[0].bits_per_pixel[-1] * 1.1)
-    axes.set_ylim(own[0].psnr[0] - 3, own[0].psnr[-1] + 3)
+    ours, jpeg = _measured(record)
+    for curve in (ours, jpeg, *read_published()[0]):
+        axes.plot(curve.bits_per_pixel, curve.psnr, marker="o" if curve is ours else None, label=curve.name)
+    axes.set_xlim(0, ours.bits_per_pixel[-1] * 1.1)
+    axes.set_ylim(ours.psnr[0] - 3, ours.psnr[-1] + 3)
     axes.set_xlabel("bits per pixel")
     axes.set_ylabel("PSNR, dB")
     axes.legend()
     axes.grid(alpha=0.3)
-    figure.savefig(file, dpi=100, metadata={"Software": None})
+    return figure
 
 
-@click.command()
-@click.argument("record", type=_FILE)
-@click.option("--into", multiple=True, type=_FILE, help=f"Page whose part <!-- {_PART} --> is replaced.")
-@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw the curves into.")
-def main(record: Path, into: tuple[Path, ...], picture: Path | None) -> None:
-    """Print the table of RECORD, put it into pages, and draw it."""
-    contents = json.loads(record.read_text(encoding="utf-8"))
-    text = make_text(contents)
-    click.echo(text)
-    put_into(into, text, part=_PART)
-    if picture:
-        draw(contents, picture)
-
-
-if __name__ == "__main__":
-    main()
+def _measured(record: Mapping[str, Any]) -> tuple[Curve, Curve]:
+    """Return the curves of SwinT-ChARM and of JPEG."""
+    names = {"swint-charm": "SwinT-ChARM", "jpeg": "JPEG"}
+    curves = [Curve.of(name, [row for row in record["rows"] if row["codec"] == codec]) for codec, name in names.items()]
+    return curves[0], curves[1]

@@ -12,6 +12,7 @@ from PIL import Image
 
 import swint_charm
 import swint_charm_pages
+from benchmark_scripts import present, run_script
 from swint_charm_pages import Curve
 from tiny_swint_charm import write_weights
 
@@ -56,25 +57,19 @@ def test_pictures_are_measured_and_the_record_fills_a_page(tmp_path: Path) -> No
     y, x = np.mgrid[0:64, 0:96]
     Image.fromarray(np.stack([x * 2, y * 3, x + y], axis=2).astype(np.uint8)).save(folder / "slope.png")
     weights = write_weights(tmp_path / "codec.safetensors")
-    record = tmp_path / "record.json"
-    arguments = [str(folder), "--weights", str(weights), "--rates", "0.001,0.05", "--json", str(record)]
-    measured = CliRunner().invoke(swint_charm.main, [*arguments, "--device", "cpu"])
-    assert measured.exit_code == 0, measured.output
-    rows = json.loads(record.read_text(encoding="utf-8"))["rows"]
+    options = ["--weights", weights, "--rates", "0.001,0.05", "--device", "cpu"]
+    _, record = run_script(swint_charm.main, tmp_path, folder, *options)
+    rows = record["rows"]
     assert [row["rate_factor"] for row in rows if row["codec"] == "swint-charm"] == [0.001, 0.05]
     assert [row["quality"] for row in rows if row["codec"] == "jpeg"] == list(range(1, 96))
     row = rows[1]
     assert row["bits_per_pixel"] == pytest.approx(8 * row["pictures"]["slope.png"]["bytes"] / (64 * 96), rel=1e-4)
     assert row["psnr"] > rows[0]["psnr"]
 
-    page, picture = tmp_path / "page.md", tmp_path / "curves.png"
-    page.write_text("<!-- rate and distortion -->\n<!-- end of rate and distortion -->\n", encoding="utf-8")
-    filled = CliRunner().invoke(swint_charm_pages.main, [str(record), "--into", str(page), "--picture", str(picture)])
-    assert filled.exit_code == 0, filled.output
-    text = page.read_text(encoding="utf-8")
+    text, pictures = present(tmp_path, "rate and distortion")
     assert f"| 0.05 | {row['bits_per_pixel']:.3f} | {row['psnr']:.2f} |" in text
-    assert json.loads(record.read_text(encoding="utf-8"))["codec_weights"]["sha256"][:12] in text
-    assert picture.stat().st_size > 1000
+    assert record["codec_weights"]["sha256"][:12] in text
+    assert pictures == ["swint_charm.png"]
 
 
 def test_rates_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
