@@ -161,11 +161,12 @@ def train(
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
     from dirac_enhance.training.plan import build_run
+    from dirac_enhance.training.processes import process_leads
 
     codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     run = build_run(_plan(options), codec, report=click.echo)
     path = run.resume() if resume else _start(run, from_weights)
-    if run.leads:
+    if process_leads():
         sampling = SamplingDefaults(threshold_percentile=threshold_percentile)
         weights = export_weights(load_checkpoint(path), path.parent, sampling=sampling)
         click.echo(f"weights: {weights}")

@@ -72,12 +72,13 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
       torchrun --nproc-per-node 8 -m dirac_enhance train-codec --codec swint-charm --data photos/ -o run/ --config paper
     """
     from dirac_enhance.training.checkpoint import load_checkpoint
+    from dirac_enhance.training.processes import process_leads
     from dirac_enhance_swint_charm.training.export import export_codec
 
     del codec  # there is one
     run = _build(options)
     path = run.resume() if resume else run.start()
-    if run.leads:
+    if process_leads():
         click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent)}")
 
 
