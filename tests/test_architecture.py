@@ -21,7 +21,7 @@ PACKAGE = ROOT / "dirac_enhance"
 # Module or sub-package → the modules and sub-packages of this package that it may import when it runs, "*" for all.
 # Imports for type checking only are free. Within a sub-package all may import each other, in no circle.
 MAY_IMPORT = {
-    "__init__": "codec colour_profile enhancer errors host hookspecs pixel_limit weights window",
+    "__init__": "atomic codec colour_profile device enhancer errors host hookspecs pixel_limit weights window",
     "__main__": "cli",
     "errors": "",
     "window": "",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirac_enhance import TrainingError
+from dirac_enhance import create_folder
 
 if TYPE_CHECKING:
     from dirac_enhance_swint_charm.training.loop import CodecTraining
@@ -85,6 +85,7 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
 def _build(options: dict[str, Any]) -> CodecTraining:
     import torch
 
+    from dirac_enhance import resolve_device
     from dirac_enhance.training.images import load_pool
     from dirac_enhance.training.settings import TrainingSettings
     from dirac_enhance_swint_charm.networks.config import CONFIGS, STRIDE
@@ -99,7 +100,7 @@ def _build(options: dict[str, Any]) -> CodecTraining:
     bounds = (RATE_RANGE.minimum, RATE_RANGE.maximum) if rate is None else (RATE_RANGE.check(rate),) * 2
     names = "batch_size learning_rate cooldown ema_decay iterations minutes interval validation_interval workers seed"
     settings = TrainingSettings(lpips_weight=0, **{name: options[name] for name in names.split()})
-    _make_folder(options["output"])
+    create_folder(options["output"])
     pool = load_pool(options["data"], smallest_side=size, shares=dict(map(_share, options["shares"])))
     validation = options["validation"]
     return CodecTraining(
@@ -111,16 +112,9 @@ def _build(options: dict[str, Any]) -> CodecTraining:
         if validation
         else None,
         report=click.echo,
-        device=_device(options["device"]),
+        device=resolve_device(options["device"]),
         precision=getattr(torch, options["precision"]),
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise TrainingError(f"cannot make the folder '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
 
 
 def _share(text: str) -> tuple[str, float]:
@@ -131,13 +125,3 @@ def _share(text: str) -> tuple[str, float]:
         raise click.BadParameter(
             f"'{text}'; expected SOURCE=SHARE, as in portraits=0.4", param_hint="--share"
         ) from None
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    from dirac_enhance import DeviceError
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("cuda asked for, but this PyTorch sees no GPU; use --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
