@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from dirac_enhance.atomic import create_folder
 from dirac_enhance.codec import (
     HEADER_BYTES,
     BaseReconstruction,
@@ -47,6 +48,7 @@ from dirac_enhance.window import Window
 
 if TYPE_CHECKING:
     from dirac_enhance.colour_profile import cmyk_to_srgb
+    from dirac_enhance.device import resolve_device
     from dirac_enhance.enhancer import Enhancer, TrajectoryPoint, load_enhancer
     from dirac_enhance.host import CodecHost, PluginFailure, RegisteredCodec, load_host
     from dirac_enhance.weights import WeightsFile, WeightsMetadata, bundled_weights
@@ -97,9 +99,11 @@ __all__ = [
     "check_options",
     "check_pixel_count",
     "cmyk_to_srgb",
+    "create_folder",
     "hookimpl",
     "load_enhancer",
     "load_host",
+    "resolve_device",
 ]
 
 _OWNERS = {
@@ -114,6 +118,7 @@ _OWNERS = {
     "cmyk_to_srgb": "colour_profile",
     "load_enhancer": "enhancer",
     "load_host": "host",
+    "resolve_device": "device",
 }
 """Names imported on first use, because their module, or what it imports, costs time."""
 

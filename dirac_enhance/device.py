@@ -16,8 +16,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def resolve_device(device: Device = "auto") -> torch.device:
+def resolve_device(device: str = "auto", *, otherwise: str = "--device cpu") -> torch.device:
     """Return the device asked for; "auto" is a CUDA GPU where PyTorch sees one, else the CPU.
+
+    Args:
+        device: a `Device`.
+        otherwise: what the error tells the user to type where there is no GPU.
 
     Raises:
         DeviceError: if it is no such name, or CUDA is asked for and not there.
@@ -29,7 +33,7 @@ def resolve_device(device: Device = "auto") -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     if device == "cuda":
-        raise DeviceError("cuda asked for, but this PyTorch sees no GPU; use --device cpu")
+        raise DeviceError(f"cuda asked for, but this PyTorch sees no GPU; use {otherwise}")
     return torch.device("cpu")
 
 

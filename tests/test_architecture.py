@@ -21,7 +21,7 @@ PACKAGE = ROOT / "dirac_enhance"
 # Module or sub-package → the modules and sub-packages of this package that it may import when it runs, "*" for all.
 # Imports for type checking only are free. Within a sub-package all may import each other, in no circle.
 MAY_IMPORT = {
-    "__init__": "codec colour_profile enhancer errors host hookspecs pixel_limit weights window",
+    "__init__": "atomic codec colour_profile device enhancer errors host hookspecs pixel_limit weights window",
     "__main__": "cli",
     "errors": "",
     "window": "",
@@ -73,7 +73,7 @@ LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
     " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
     " networks.catalogue networks.config"
-    " picture rate_search encoding inspection comparison bench"
+    " picture rate_search encoding inspection comparison bench training.command_options"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
@@ -81,7 +81,7 @@ DOORS = {
     "PIL": "bench.preparation colour_profile contact_sheet.drawing decoded_pixels image image_formats pixel_limit"
     " sixteen_bit training.images",
     "cv2": "sixteen_bit",
-    "click": "cli host",
+    "click": "cli host training.command_options",
     "compressai": "",
     "matplotlib": "bench.plots",
 }

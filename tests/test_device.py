@@ -28,6 +28,8 @@ def test_a_missing_gpu_is_an_error_that_says_what_to_type(monkeypatch: pytest.Mo
     message = "cuda asked for, but this PyTorch sees no GPU; use --device cpu"
     with pytest.raises(DeviceError, match=re.escape(message)):
         resolve_device("cuda")
+    with pytest.raises(DeviceError, match=r"use --codec-option device=cpu$"):
+        resolve_device("cuda", otherwise="--codec-option device=cpu")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,18 @@ import click
 
 from dirac_enhance.cli.options import codec_option, threshold_option
 from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
+from dirac_enhance.training.command_options import (
+    COUNT,
+    FOLDER,
+    SHARE,
+    interval_option,
+    limit_options,
+    optimisation_options,
+    output_option,
+    process_options,
+    share_option,
+    validation_interval_option,
+)
 
 if TYPE_CHECKING:
     from dirac_enhance.host import CodecHost
@@ -17,11 +29,6 @@ if TYPE_CHECKING:
     from dirac_enhance.training.plan import PairSet, TrainingPlan
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
-_COUNT = click.IntRange(1)
-_SHARE = click.FloatRange(0, 1)
-_POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command(context_settings={"show_default": True})
@@ -29,7 +36,7 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @codec_option
 @click.option(
     "--data",
-    type=_FOLDER,
+    type=FOLDER,
     required=True,
     help="Folder of training images, or of the originals of --pairs; sub-folders count.",
 )
@@ -39,8 +46,8 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     show_default="none; pairs are made on the fly",
     help="Index of pairs made beforehand, as `dirac-enhance make-pairs` writes it.",
 )
-@click.option("--held-out", type=_SHARE, default=0.1, help="Share of the pairs' originals kept for validation.")
-@click.option("--limit-pairs", type=_COUNT, show_default="all", help="Train on at most so many pairs.")
+@click.option("--held-out", type=SHARE, default=0.1, help="Share of the pairs' originals kept for validation.")
+@click.option("--limit-pairs", type=COUNT, show_default="all", help="Train on at most so many pairs.")
 @click.option(
     "--symmetries",
     type=click.Choice(["none", "flips", "flips-and-turns"]),
@@ -52,12 +59,10 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     default=False,
     help="Negate luma and chroma of stored pairs, and swap the chroma planes, at random.",
 )
-@click.option("--grid", type=_COUNT, default=16, help="Crops of stored pairs begin at multiples of so many pixels.")
+@click.option("--grid", type=COUNT, default=16, help="Crops of stored pairs begin at multiples of so many pixels.")
 @click.option("--pair-memory", metavar="MIB", type=click.IntRange(0), default=2048, help="Memory for decoded pairs.")
-@click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
-@click.option("--minutes", type=_POSITIVE, show_default="no limit", help="Stop after so many minutes, and export.")
-@click.option("--iterations", type=_COUNT, show_default="no limit", help="Stop at this iteration, and export.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@output_option
+@limit_options
 @click.option("--from-weights", type=_FILE, show_default="none", help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
 @click.option(
@@ -68,27 +73,11 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 )
 @click.option("--tell-rate/--hide-rate", default=True, help="Whether the network is told the codec's rate factor.")
 @click.option("--rates", type=(float, float), show_default="the codec's usual ones", help="Rate factors to train on.")
+@share_option
 @click.option(
-    "--share",
-    "shares",
-    multiple=True,
-    metavar="SOURCE=SHARE",
-    show_default="by number of images",
-    help="Share of a source among the crops.",
+    "--validation", type=FOLDER, show_default="none", help="Folder of held-out images, measured now and then."
 )
-@click.option(
-    "--validation", type=_FOLDER, show_default="none", help="Folder of held-out images, measured now and then."
-)
-@click.option("--crop-size", type=_COUNT, default=128, help="Side of the training crops in pixels.")
-@click.option("--batch-size", type=_COUNT, default=16, help="Crops an iteration and process.")
-@click.option("--learning-rate", type=_POSITIVE, default=5e-4, help="After the warm-up.")
-@click.option(
-    "--cooldown",
-    type=_SHARE,
-    default=0.25,
-    help="Share of this run, at its end, in which the learning rate falls to 0.",
-)
-@click.option("--ema-decay", type=_SHARE, default=0.9999, help="Decay of the averaged weights.")
+@optimisation_options(batch_size=16, cooldown=0.25, ema_decay=0.9999)
 @click.option(
     "--lpips-weight", type=click.FloatRange(0), default=0.01, help="Weight of the LPIPS term; 0 leaves it out."
 )
@@ -116,8 +105,8 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     default=0.5,
     help="Share of each batch that the LPIPS term is computed on.",
 )
-@click.option("--interval", type=_COUNT, default=500, help="Iterations between checkpoints.")
-@click.option("--validation-interval", type=_COUNT, default=2000, help="Iterations between validations.")
+@interval_option
+@validation_interval_option
 @click.option(
     "--keep-best",
     type=click.Choice(["no", "gain", "lpips"]),
@@ -125,10 +114,11 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     help="Export the weights that validated best, by PSNR gain of steps 1 or LPIPS of steps 100, not the last ones.",
 )
 @threshold_option
-@click.option("--workers", type=click.IntRange(0), default=1, help="Processes that make pairs.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of pairs, timesteps, noise and initial weights.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
-@click.option("--precision", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", help="Of the network.")
+@process_options(
+    workers="Processes that make pairs.",
+    seed="Of pairs, timesteps, noise and initial weights.",
+    precision="Of the network.",
+)
 @click.option("--compile", "compiled", is_flag=True, help="Run the network through torch.compile.")
 @click.pass_obj
 def train(
@@ -161,11 +151,12 @@ def train(
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
     from dirac_enhance.training.plan import build_run
+    from dirac_enhance.training.processes import process_leads
 
     codec = configure_codec(guard_codec(host.codec(codec_id)), codec_options)
     run = build_run(_plan(options), codec, report=click.echo)
     path = run.resume() if resume else _start(run, from_weights)
-    if run.leads:
+    if process_leads():
         sampling = SamplingDefaults(threshold_percentile=threshold_percentile)
         weights = export_weights(load_checkpoint(path), path.parent, sampling=sampling)
         click.echo(f"weights: {weights}")
@@ -179,11 +170,9 @@ def _plan(options: dict[str, Any]) -> TrainingPlan:
     names = {field.name for field in fields(TrainingSettings)}
     settings = TrainingSettings(**{name: options.pop(name) for name in names if name in options})
     pairs = _pair_set(options)
-    shares = dict(_share(text) for text in options.pop("shares"))
     return TrainingPlan(
         folder=options.pop("output"),
         rate_bounds=options.pop("rates"),
-        shares=shares,
         settings=settings,
         pairs=pairs,
         **options,
@@ -198,16 +187,6 @@ def _pair_set(options: dict[str, Any]) -> PairSet | None:
     limit, memory = options.pop("limit_pairs"), options.pop("pair_memory")
     others = {name: options.pop(name) for name in ("held_out", "symmetries", "colour_symmetries", "grid")}
     return None if index is None else PairSet(index, limit=limit, memory=memory, **others)
-
-
-def _share(text: str) -> tuple[str, float]:
-    name, _, share = text.partition("=")
-    try:
-        return name, float(share)
-    except ValueError:
-        raise click.BadParameter(
-            f"'{text}'; expected SOURCE=SHARE, as in portraits=0.4", param_hint="--share"
-        ) from None
 
 
 def _start(run: TrainingRun, weights: Path | None) -> Path:

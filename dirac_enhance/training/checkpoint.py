@@ -88,6 +88,16 @@ def _remove(partial: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def check_no_checkpoint(folder: Path) -> None:
+    """Check that a training may begin in a folder.
+
+    Raises:
+        TrainingError: if it holds one already.
+    """
+    if (folder / FILE_NAME).exists():
+        raise TrainingError(f"{folder} holds a training already; pass --resume or another -o FOLDER")
+
+
 def find_checkpoint(path: Path) -> Path:
     """Return what to export of a training's folder, its best checkpoint if it kept one, else the last; or a file."""
     return path / BEST_NAME if (path / BEST_NAME).is_file() else path

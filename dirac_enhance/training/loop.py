@@ -1,18 +1,15 @@
-"""The training loop: batches in, averaged weights out, a checkpoint at every interval."""
+"""The enhancer's training: pairs in, averaged weights out, a checkpoint at every interval."""
 
 from __future__ import annotations
 
 import math
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dirac_enhance.diffusion.objective import perceptual_weight, residual_loss, sample_timesteps
 from dirac_enhance.diffusion.process import noise_from_residual, q_sample
@@ -23,32 +20,26 @@ from dirac_enhance.metrics.perceptual import LPIPS
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.training.batches import PairBatch, PairSource, endless_batches
-from dirac_enhance.training.checkpoint import BEST_NAME, FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
+from dirac_enhance.training.checkpoint import (
+    BEST_NAME,
+    FILE_NAME,
+    Checkpoint,
+    check_no_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from dirac_enhance.training.iterations import Iterations
 from dirac_enhance.training.lineage import RANDOM, Lineage
-from dirac_enhance.training.optimizer import OptimizerPair, build_optimizer
+from dirac_enhance.training.optimizer import build_optimizer
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.state import TrainingState
 from dirac_enhance.training.validation import score
 from dirac_enhance.training.weighting import RatePower
 
 Validate = Callable[[UNet], dict[str, Any]]
-REPORT_SECONDS = 20.0
 RATE_EXPONENTS = {"power": 1.0, "root": 0.5, "none": 0.0}
-
-
-@dataclass(slots=True, eq=False)
-class _State:
-    """What changes during a run."""
-
-    network: UNet
-    averaged: UNet
-    optimizer: OptimizerPair
-    iteration: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: float = -math.inf
-    lineage: Lineage = RANDOM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +74,6 @@ class TrainingRun:
     precision: torch.dtype = torch.bfloat16
     compiled: bool = False
 
-    @property
-    def leads(self) -> bool:
-        """Whether this process, of those torchrun started, writes the files."""
-        return os.environ.get("RANK", "0") == "0"
-
     def __post_init__(self) -> None:
         if self.settings.lpips_weight > 0 and self.lpips is None:
             raise TrainingError(
@@ -108,9 +94,11 @@ class TrainingRun:
 
         Returns:
             The checkpoint to export: the last one, or the best where `settings.keep_best` asks for it.
+
+        Raises:
+            TrainingError: if the folder holds a training already, or the tensors are another network's.
         """
-        if (self.folder / FILE_NAME).exists():
-            raise TrainingError(f"{self.folder} holds a training already; pass --resume or another -o FOLDER")
+        check_no_checkpoint(self.folder)
         return _train(self, None, initial, lineage)
 
     def resume(self) -> Path:
@@ -150,24 +138,34 @@ def _train(
 ) -> Path:
     with process_group(run.device) as group:
         state = _build_state(run.network, run.settings, group.device)
-        _restore(state, checkpoint, initial)
-        state.lineage = lineage
+        if initial is not None:
+            _load_initial(state, initial)
         if checkpoint is not None:
-            state.best = run.best_so_far()
-        return _Loop(run, group, state).run()
+            _restore(state, checkpoint)
+        best = -math.inf if checkpoint is None else run.best_so_far()
+        return _Loop(run, group, state, lineage=lineage, best=best).run()
 
 
 class _Loop:
-    """The loop of one process, its randomness and its clock."""
+    """What the enhancer's training does in an iteration, and the randomness of it."""
 
-    def __init__(self, run: TrainingRun, group: ProcessGroup, state: _State) -> None:
+    def __init__(
+        self,
+        run: TrainingRun,
+        group: ProcessGroup,
+        state: TrainingState[UNet],
+        *,
+        lineage: Lineage = RANDOM,
+        best: float = -math.inf,
+    ) -> None:
         self.training_run, self.group, self.state = run, group, state
         self.settings, self.schedule = run.settings, state.network.schedule
+        self.lineage, self.best = lineage, best
         self.late_start = late_start_timestep(self.schedule)
         seed = (self.settings.seed, group.rank, state.iteration)
         self.generator = torch.Generator(group.device).manual_seed(hash(seed) % 2**63)
         self.timesteps = torch.Generator().manual_seed(hash((*seed, 1)) % 2**63)
-        self.batches: Iterator[PairBatch] = endless_batches(
+        self.batches = endless_batches(
             run.pairs, batch_size=self.settings.batch_size, workers=self.settings.workers, seed=seed
         )
         if run.compiled:
@@ -175,48 +173,24 @@ class _Loop:
         self.trained = group.distribute(state.network)
         self.alpha_bar = self.schedule.alpha_bar.to(group.device)
         self.lpips = run.lpips.to(group.device) if run.lpips is not None else None
-        self.started, self.start_iteration = time.monotonic(), state.iteration
+        self.iterations = Iterations(state, run.settings, group, report=run.report)
 
     def run(self) -> Path:
-        """Iterate until a limit is reached; leave a checkpoint."""
-        state, settings = self.state, self.settings
-        keeps_best = settings.keep_best != "no"
-        if keeps_best and state.iteration == 0:
+        """Iterate until a limit is reached; returns the checkpoint to export."""
+        keeps_best = self.settings.keep_best != "no"
+        if keeps_best and self.state.iteration == 0 and self.group.leads:
             self._validate()
-        reported, losses = time.monotonic(), torch.zeros(2)
-        while not self.group.agree(self.progress() >= 1):
-            losses = 0.98 * losses + 0.02 * self._step(next(self.batches))
-            state.iteration += 1
-            if self.group.leads and time.monotonic() - reported > REPORT_SECONDS:
-                reported = time.monotonic()
-                self._report(losses / (1 - 0.98 ** (state.iteration - self.start_iteration)))
-            if state.iteration % settings.validation_interval == 0:
-                self._validate()
-            if state.iteration % settings.interval == 0:
-                self._save()
-        if state.iteration % settings.validation_interval:
-            self._validate()
-        last = self._save()
+        self.iterations.run(self.batches, step=self._step, describe=_describe, validate=self._validate, save=self._save)
         best = self.training_run.folder / BEST_NAME
-        return best if keeps_best and best.exists() else last
-
-    def progress(self) -> float:
-        """How much of this run is over, 0 … 1, by whichever limit is nearer."""
-        by_time = (time.monotonic() - self.started) / (60 * self.settings.minutes) if self.settings.minutes else 0.0
-        by_count = self.state.iteration / self.settings.iterations if self.settings.iterations else 0.0
-        return max(by_time, by_count)
+        return best if keeps_best and best.exists() else self.training_run.folder / FILE_NAME
 
     def _step(self, batch: PairBatch) -> Tensor:
-        state, settings = self.state, self.settings
-        for group in state.optimizer.param_groups:
-            group["lr"] = settings.learning_rate_at(state.iteration, progress=self.progress())
+        """Move the weights once; returns squared error and LPIPS."""
+        learning_rate = self.iterations.learning_rate()
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = learning_rate
         squared, perceptual = self._losses(batch)
-        loss = squared + settings.lpips_weight * perceptual
-        state.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
-        state.optimizer.step()
-        _average(state.averaged, state.network, decay=settings.ema_decay_at(state.iteration))
+        self.state.descend(squared + self.settings.lpips_weight * perceptual, self.settings)
         return torch.stack((squared.detach(), perceptual.detach())).cpu()
 
     def _losses(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -232,7 +206,7 @@ class _Loop:
         ).to(device)
         known = batch.known_rate_factor.to(device)
         noised_residual = self._noise(residual, base, timestep, known)
-        with self._autocast():
+        with self.group.autocast(self.training_run.precision):
             predicted = self.trained(noised_residual, base, timestep, known)
         exponent = RATE_EXPONENTS[self.settings.rate_weighting]
         weight = self.training_run.rate_power.weight(batch.rate_factor, exponent=exponent)
@@ -255,7 +229,7 @@ class _Loop:
             return noised
         alpha_bar_start = self.alpha_bar[self.late_start]
         start = (1 - alpha_bar_start).sqrt().float() * noise[own]
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self.group.autocast(self.training_run.precision):
             first = self.state.network(start, base[own], torch.full_like(own, self.late_start), rate_factor[own])
         first = first.clamp(-1, 1)
         implied = noise_from_residual(first, start, alpha_bar_t=alpha_bar_start)
@@ -271,111 +245,66 @@ class _Loop:
         counted = drawn[weight[drawn] > 0]
         if len(counted) == 0:
             return torch.zeros((), device=enhanced.device)
-        with self._autocast():
+        with self.group.autocast(self.training_run.precision):
             with torch.no_grad():
                 target = self.lpips.features(_channels_last(original[counted]))
             distance = self.lpips.distance(self.lpips.features(_channels_last(enhanced[counted])), target)
         return (weight[counted] * distance).sum() / len(drawn)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        lower = self.training_run.precision != torch.float32
-        return torch.autocast(
-            self.group.device.type, dtype=self.training_run.precision if lower else None, enabled=lower
-        )
-
-    def _report(self, losses: Tensor) -> None:
-        elapsed = time.monotonic() - self.started
-        speed = (self.state.iteration - self.start_iteration) / elapsed
-        left = elapsed * (1 / max(self.progress(), 1e-9) - 1)
-        self.training_run.report(
-            f"iteration {self.state.iteration} | {speed:.2f} it/s | squared error {losses[0]:.5f} | "
-            f"LPIPS {losses[1]:.4f} | {_clock(left)} left"
-        )
-
     def _validate(self) -> None:
-        if self.training_run.validate is None or not self.group.leads:
+        run = self.training_run
+        if run.validate is None:
             return
-        state = self.state
-        row = {"iteration": state.iteration, **self.training_run.validate(state.averaged)}
-        state.history.append(row)
-        self.training_run.report("validation " + " | ".join(f"{key} {value:.6g}" for key, value in row.items()))
-        if self.settings.keep_best != "no" and (scored := score(row, by=self.settings.keep_best)) > state.best:
-            state.best = scored
+        row = self.state.validate(run.validate)
+        run.report("validation " + " | ".join(f"{key} {value:.6g}" for key, value in row.items()))
+        if self.settings.keep_best != "no" and (scored := score(row, by=self.settings.keep_best)) > self.best:
+            self.best = scored
             self._save(BEST_NAME)
 
-    def _save(self, name: str = FILE_NAME) -> Path:
-        path = self.training_run.folder / name
-        if not self.group.leads:
-            return path
-        state, sizes = self.state, self.training_run.residual_sizes
-        return save_checkpoint(
-            self.training_run.folder,
-            Checkpoint(
-                codec_id=self.training_run.pairs.codec.id,
-                network=self.training_run.network.to_dict(),
-                weights=state.network.state_dict(),
-                averaged=state.averaged.state_dict(),
-                optimizer=state.optimizer.state_dict(),
-                iteration=state.iteration,
-                seconds=state.seconds + time.monotonic() - self.started,
-                recipe=self._recipe(),
-                history=state.history,
-                residual_counts=dict(sizes.counts) if sizes is not None else None,
-            ),
-            name=name,
+    def _save(self, name: str = FILE_NAME) -> None:
+        run, sizes = self.training_run, self.training_run.residual_sizes
+        checkpoint = self.iterations.checkpoint(
+            codec_id=run.pairs.codec.id,
+            network=run.network.to_dict(),
+            recipe={
+                "pairs": asdict(run.pairs.recipe),
+                "data": run.pairs.pool.describe(),
+                "precision": str(run.precision).removeprefix("torch."),
+                **self.lineage.to_dict(),
+            },
+            residual_counts=dict(sizes.counts) if sizes is not None else None,
         )
-
-    def _recipe(self) -> dict[str, Any]:
-        return {
-            "settings": {**asdict(self.settings), "iterations": self.state.iteration},
-            "pairs": asdict(self.training_run.pairs.recipe),
-            "data": self.training_run.pairs.pool.describe(),
-            "processes": self.group.size,
-            "precision": str(self.training_run.precision).removeprefix("torch."),
-            **self.state.lineage.to_dict(),
-        }
+        save_checkpoint(run.folder, checkpoint, name=name)
 
 
-def _build_state(config: UNetConfig, settings: TrainingSettings, device: torch.device) -> _State:
+def _build_state(config: UNetConfig, settings: TrainingSettings, device: torch.device) -> TrainingState[UNet]:
     schedule = build_schedule(SCHEDULES[settings.schedule])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = UNet(config, schedule).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = UNet(config, schedule).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged.load_state_dict(network.state_dict())
-    averaged.requires_grad_(requires_grad=False).eval()
-    optimizer = build_optimizer(network, learning_rate=settings.learning_rate)
-    return _State(network, averaged, optimizer)
+    return TrainingState.begin(network, build_optimizer(network, learning_rate=settings.learning_rate))
 
 
-def _restore(state: _State, checkpoint: Checkpoint | None, initial: Mapping[str, Tensor] | None) -> None:
-    if initial is not None:
-        try:
-            state.network.load_state_dict(initial)
-            state.averaged.load_state_dict(initial)
-        except RuntimeError as cause:
-            raise TrainingError("the weights to start from are another network's; ask for that --network") from cause
-    if checkpoint is not None:
-        state.network.load_state_dict(checkpoint.weights)
-        state.averaged.load_state_dict(checkpoint.averaged)
-        try:
-            state.optimizer.load_state_dict(checkpoint.optimizer)
-        except (KeyError, ValueError) as cause:
-            raise TrainingError(
-                "the checkpoint is of an earlier version's optimiser; export it and pass the weights as --from-weights"
-            ) from cause
-        state.iteration, state.seconds = checkpoint.iteration, checkpoint.seconds
-        state.history.extend(checkpoint.history)
+def _load_initial(state: TrainingState[UNet], tensors: Mapping[str, Tensor]) -> None:
+    try:
+        state.network.load_state_dict(tensors)
+        state.averaged.load_state_dict(tensors)
+    except RuntimeError as cause:
+        raise TrainingError("the weights to start from are another network's; ask for that --network") from cause
 
 
-@torch.no_grad()
-def _average(averaged: UNet, network: UNet, *, decay: float) -> None:
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - decay)
+def _restore(state: TrainingState[UNet], checkpoint: Checkpoint) -> None:
+    try:
+        state.restore(checkpoint)
+    except (KeyError, ValueError) as cause:
+        raise TrainingError(
+            "the checkpoint is of an earlier version's optimiser; export it and pass the weights as --from-weights"
+        ) from cause
+
+
+def _describe(losses: Tensor) -> str:
+    return f"squared error {losses[0]:.5f} | LPIPS {losses[1]:.4f}"
 
 
 def _channels_last(pictures: Tensor) -> Tensor:
     return pictures.contiguous(memory_format=torch.channels_last)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"

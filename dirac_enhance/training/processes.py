@@ -39,6 +39,16 @@ class ProcessGroup:
         distributed.broadcast(flag, src=0)
         return bool(flag.item())
 
+    def autocast(self, precision: torch.dtype) -> torch.autocast:
+        """Have what runs within compute in `precision` where it may; in float32, nothing changes."""
+        lower = precision != torch.float32
+        return torch.autocast(self.device.type, dtype=precision if lower else None, enabled=lower)
+
+
+def process_leads() -> bool:
+    """Return whether this process, of those torchrun started, writes files and prints; also while it is in no group."""
+    return os.environ.get("RANK", "0") == "0"
+
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[ProcessGroup]:

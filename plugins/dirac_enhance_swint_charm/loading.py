@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from dirac_enhance import DeviceError, WeightsError, WeightsFile
+from dirac_enhance import WeightsError, WeightsFile, resolve_device
 from dirac_enhance_swint_charm.entropy.symbol_tables import SymbolTables
 from dirac_enhance_swint_charm.exact.networks import ExactChannelwisePrior, exact_copy
 from dirac_enhance_swint_charm.exact.probe import check_arithmetic
@@ -33,7 +33,7 @@ def open_coder(weights: str, device: str) -> PictureCoder:
         DeviceError: if there is no such device, or its arithmetic is not exact.
     """
     file = find_codec_weights(weights)
-    chosen = _resolve_device(device)
+    chosen = resolve_device(device, otherwise="--codec-option device=cpu")
     try:
         status = file.path.stat()
     except OSError:
@@ -104,11 +104,3 @@ def _tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in state:
         raise WeightsError(f"the codec's weights lack '{name}'")
     return state[name]
-
-
-def _resolve_device(device: str) -> torch.device:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("cuda asked for, but this PyTorch sees no GPU; use --codec-option device=cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)

@@ -2,60 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirac_enhance import TrainingError
+from dirac_enhance import create_folder
+from dirac_enhance.training.command_options import (
+    COUNT,
+    FOLDER,
+    POSITIVE,
+    interval_option,
+    limit_options,
+    optimisation_options,
+    output_option,
+    process_options,
+    share_option,
+    validation_interval_option,
+)
 
 if TYPE_CHECKING:
     from dirac_enhance_swint_charm.training.loop import CodecTraining
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
-_COUNT = click.IntRange(1)
-_SHARE = click.FloatRange(0, 1)
-_POSITIVE = click.FloatRange(0, min_open=True)
-
 
 @click.command("train-codec", context_settings={"show_default": True})
 @click.option("--codec", type=click.Choice(["swint-charm"]), required=True, help="Neural codec to train.")
-@click.option("--data", type=_FOLDER, required=True, help="Folder of training images; sub-folders count.")
-@click.option("-o", "--output", type=_NEW_FOLDER, required=True, help="Folder for the checkpoint and the weights.")
+@click.option("--data", type=FOLDER, required=True, help="Folder of training images; sub-folders count.")
+@output_option
 @click.option("--config", type=click.Choice(["small", "paper", "tiny"]), default="small", help="Shape of the network.")
-@click.option("--minutes", type=_POSITIVE, show_default="no limit", help="Stop after so many minutes, and export.")
-@click.option("--iterations", type=_COUNT, show_default="no limit", help="Stop at this iteration, and export.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@limit_options
 @click.option(
-    "--rate-factor", type=_POSITIVE, show_default="log-uniform over all rates", help="Train at this one λ only."
+    "--rate-factor", type=POSITIVE, show_default="log-uniform over all rates", help="Train at this one λ only."
 )
-@click.option(
-    "--share",
-    "shares",
-    multiple=True,
-    metavar="SOURCE=SHARE",
-    show_default="by number of images",
-    help="Share of a source among the crops.",
+@share_option
+@click.option("--validation", type=FOLDER, show_default="none", help="Folder of held-out images.")
+@click.option("--validation-limit", type=COUNT, default=6, help="Measure at most so many of them.")
+@validation_interval_option
+@optimisation_options(batch_size=8, cooldown=0.5, ema_decay=0.999)
+@interval_option
+@process_options(
+    workers="Processes that cut crops.",
+    seed="Of crops, rates, noise and initial weights.",
+    precision="Of the transforms.",
 )
-@click.option("--validation", type=_FOLDER, show_default="none", help="Folder of held-out images.")
-@click.option("--validation-limit", type=_COUNT, default=6, help="Measure at most so many of them.")
-@click.option("--validation-interval", type=_COUNT, default=2000, help="Iterations between validations.")
-@click.option("--crop-size", type=_COUNT, default=128, help="Side of the training crops in pixels.")
-@click.option("--batch-size", type=_COUNT, default=8, help="Crops an iteration and process.")
-@click.option("--learning-rate", type=_POSITIVE, default=5e-4, help="After the warm-up.")
-@click.option(
-    "--cooldown",
-    type=_SHARE,
-    default=0.5,
-    help="Share of this run, at its end, in which the learning rate falls to 0.",
-)
-@click.option("--ema-decay", type=_SHARE, default=0.999, help="Decay of the averaged weights.")
-@click.option("--interval", type=_COUNT, default=500, help="Iterations between checkpoints.")
-@click.option("--workers", type=click.IntRange(0), default=1, help="Processes that cut crops.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of crops, rates, noise and initial weights.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
-@click.option("--precision", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", help="Of the transforms.")
 def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
     """Train a neural codec and export its weights to OUTPUT/<codec>-codec.safetensors.
 
@@ -72,18 +60,20 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
       torchrun --nproc-per-node 8 -m dirac_enhance train-codec --codec swint-charm --data photos/ -o run/ --config paper
     """
     from dirac_enhance.training.checkpoint import load_checkpoint
+    from dirac_enhance.training.processes import process_leads
     from dirac_enhance_swint_charm.training.export import export_codec
 
     del codec  # there is one
     run = _build(options)
     path = run.resume() if resume else run.start()
-    if run.leads:
+    if process_leads():
         click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent).path}")
 
 
 def _build(options: dict[str, Any]) -> CodecTraining:
     import torch
 
+    from dirac_enhance import resolve_device
     from dirac_enhance.training.images import load_pool
     from dirac_enhance.training.settings import TrainingSettings
     from dirac_enhance_swint_charm.networks.config import CONFIGS, STRIDE
@@ -98,8 +88,8 @@ def _build(options: dict[str, Any]) -> CodecTraining:
     bounds = (RATE_RANGE.minimum, RATE_RANGE.maximum) if rate is None else (RATE_RANGE.check(rate),) * 2
     names = "batch_size learning_rate cooldown ema_decay iterations minutes interval validation_interval workers seed"
     settings = TrainingSettings(lpips_weight=0, **{name: options[name] for name in names.split()})
-    _make_folder(options["output"])
-    pool = load_pool(options["data"], smallest_side=size, shares=dict(map(_share, options["shares"])))
+    create_folder(options["output"])
+    pool = load_pool(options["data"], smallest_side=size, shares=options["shares"])
     validation = options["validation"]
     return CodecTraining(
         crops=CropSource(pool, CropRecipe(size, bounds)),
@@ -110,33 +100,6 @@ def _build(options: dict[str, Any]) -> CodecTraining:
         if validation
         else None,
         report=click.echo,
-        device=_device(options["device"]),
+        device=resolve_device(options["device"]),
         precision=getattr(torch, options["precision"]),
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise TrainingError(f"cannot make the folder '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
-
-
-def _share(text: str) -> tuple[str, float]:
-    name, _, share = text.partition("=")
-    try:
-        return name, float(share)
-    except ValueError:
-        raise click.BadParameter(
-            f"'{text}'; expected SOURCE=SHARE, as in portraits=0.4", param_hint="--share"
-        ) from None
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    from dirac_enhance import DeviceError
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("cuda asked for, but this PyTorch sees no GPU; use --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -226,7 +226,7 @@ def test_tensors_of_another_network_are_no_start(run: TrainingRun) -> None:
 
 
 def test_progress_tells_speed_losses_and_time_left(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dirac_enhance.training.loop.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("dirac_enhance.training.iterations.REPORT_SECONDS", 0.0)
     lines: list[str] = []
     replace(run, report=lines.append).start()
     assert len(lines) == 12

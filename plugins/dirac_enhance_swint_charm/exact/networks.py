@@ -21,7 +21,7 @@ from dirac_enhance_swint_charm.exact.layers import (
     ExactSoftmax,
     ExactTanh,
 )
-from dirac_enhance_swint_charm.networks.charm import ChannelwisePrior, Quantise, SlicePrior
+from dirac_enhance_swint_charm.networks.charm import ChannelwisePrior, Quantise
 from dirac_enhance_swint_charm.networks.swin import WindowAttention
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -62,8 +62,8 @@ class ExactWindowAttention(WindowAttention):
         return joined.roll(shifts, dims=(1, 2))[:, :height, :width]
 
 
-class ExactChannelwisePrior(nn.Module):
-    """The prior of all slices on fixed-point features; `ChannelwisePrior` line by line.
+class ExactChannelwisePrior(ChannelwisePrior):
+    """The prior of all slices on fixed-point features.
 
     Args:
         prior: the trained one.
@@ -71,24 +71,24 @@ class ExactChannelwisePrior(nn.Module):
     """
 
     def __init__(self, prior: ChannelwisePrior, *, channels: Sequence[int]) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.channels = tuple(channels)
         self.slices = exact_copy(prior.slices)
         self.tanh = ExactTanh()
 
     def forward(self, features: Tensor, quantise: Quantise) -> Tensor:
-        """Walk through the slices: (N, 2·prior, H, W) features to (N, C, H, W) latents, all in fixed point."""
-        mean_features, scale_features = features.chunk(2, dim=1)
-        known: list[Tensor] = []
-        for index, prior in enumerate(self.slices):
-            assert isinstance(prior, SlicePrior)
-            mean_support = torch.cat((mean_features, *known), dim=1)
-            mean = prior.mean(mean_support)
-            log_scale = prior.log_scale(torch.cat((scale_features, *known), dim=1))
-            quantised = quantise(index, saturate(mean), log_scale)
-            residual = prior.residual(torch.cat((mean_support, quantised), dim=1))
-            known.append(quantised + shift_right(self.tanh(residual), 1))
-        return torch.cat(known, dim=1)
+        """Walk through the slices: (N, 2·prior, H, W) features to (N, C, H, W) latents, all in fixed point.
+
+        `quantise` is given means that are saturated.
+        """
+
+        def quantise_saturated(index: int, mean: Tensor, log_scale: Tensor) -> Tensor:
+            return quantise(index, saturate(mean), log_scale)
+
+        return super().forward(features, quantise_saturated)
+
+    def _half_tanh(self, residual: Tensor) -> Tensor:
+        return shift_right(self.tanh(residual), 1)
 
 
 def exact_copy(network: Network) -> Network:

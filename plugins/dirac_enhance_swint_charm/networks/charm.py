@@ -88,5 +88,8 @@ class ChannelwisePrior(nn.Module):
             log_scale = prior.log_scale(torch.cat((scale_features, *known), dim=1))
             quantised = quantise(index, mean, log_scale)
             residual = prior.residual(torch.cat((mean_support, quantised), dim=1))
-            known.append(quantised + 0.5 * torch.tanh(residual))
+            known.append(quantised + self._half_tanh(residual))
         return torch.cat(known, dim=1)
+
+    def _half_tanh(self, residual: Tensor) -> Tensor:
+        return 0.5 * torch.tanh(residual)

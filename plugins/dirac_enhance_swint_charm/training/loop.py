@@ -1,25 +1,28 @@
-"""The codec's training loop: crops in, averaged weights out, a checkpoint at every interval."""
+"""The codec's training: crops in, averaged weights out, a checkpoint at every interval."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dirac_enhance import TrainingError
 from dirac_enhance.training.batches import endless_batches
-from dirac_enhance.training.checkpoint import FILE_NAME, Checkpoint, load_checkpoint, save_checkpoint
-from dirac_enhance.training.optimizer import OptimizerPair
+from dirac_enhance.training.checkpoint import (
+    FILE_NAME,
+    Checkpoint,
+    check_no_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from dirac_enhance.training.iterations import Iterations
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.state import TrainingState
 from dirac_enhance_swint_charm.networks.config import CodecConfig
 from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import UNIT_RATE, SwintCharm
@@ -27,9 +30,6 @@ from dirac_enhance_swint_charm.training.crops import CropBatch, CropSource
 from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
 
 CODEC_ID = "swint-charm"
-REPORT_SECONDS = 20.0
-MEMORY = 0.98
-"""Share of the past in the figures that are reported."""
 KLT_CROPS = 192
 """Crops that the initial transform is fitted to."""
 
@@ -60,19 +60,13 @@ class CodecTraining:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: torch.dtype = torch.bfloat16
 
-    @property
-    def leads(self) -> bool:
-        """Whether this process, of those torchrun started, writes the files."""
-        return os.environ.get("RANK", "0") == "0"
-
     def start(self) -> Path:
         """Train from the beginning; returns the last checkpoint.
 
         Raises:
             TrainingError: if the folder holds a training already.
         """
-        if (self.folder / FILE_NAME).exists():
-            raise TrainingError(f"{self.folder} holds a training already; pass --resume or another -o FOLDER")
+        check_no_checkpoint(self.folder)
         return self._train(None)
 
     def resume(self) -> Path:
@@ -92,155 +86,85 @@ class CodecTraining:
     def _train(self, checkpoint: Checkpoint | None) -> Path:
         with process_group(self.device) as group, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
-            state = _restored(self, checkpoint, group.device) if checkpoint else _fresh(self, group.device)
+            state = _build_state(self, checkpoint, group.device)
             return _Loop(self, group, state).run()
 
 
-@dataclass(slots=True, eq=False)
-class _State:
-    """What changes during a run."""
-
-    network: SwintCharm
-    averaged: SwintCharm
-    optimizer: OptimizerPair
-    iteration: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-
-def _build(training: CodecTraining, network: SwintCharm, device: torch.device) -> _State:
-    network = network.to(device)
-    averaged = SwintCharm(training.config).to(device)
-    averaged.load_state_dict(network.state_dict())
-    averaged.requires_grad_(requires_grad=False).eval()
-    return _State(network, averaged, build_optimizer(network, learning_rate=training.settings.learning_rate))
-
-
-def _fresh(training: CodecTraining, device: torch.device) -> _State:
+def _build_state(
+    training: CodecTraining, checkpoint: Checkpoint | None, device: torch.device
+) -> TrainingState[SwintCharm]:
     network = SwintCharm(training.config)
-    batch = training.crops.draw_batch(np.random.default_rng(training.settings.seed), KLT_CROPS)
-    initialise_by_klt(network, batch.pixels / 255)
-    return _build(training, network, device)
-
-
-def _restored(training: CodecTraining, checkpoint: Checkpoint, device: torch.device) -> _State:
-    state = _build(training, SwintCharm(training.config), device)
-    state.network.load_state_dict(checkpoint.weights)
-    state.averaged.load_state_dict(checkpoint.averaged)
-    state.optimizer.load_state_dict(checkpoint.optimizer)
-    state.iteration, state.seconds = checkpoint.iteration, checkpoint.seconds
-    state.history.extend(checkpoint.history)
+    if checkpoint is None:
+        batch = training.crops.draw_batch(np.random.default_rng(training.settings.seed), KLT_CROPS)
+        initialise_by_klt(network, batch.pixels / 255)
+    network = network.to(device)
+    state = TrainingState.begin(network, build_optimizer(network, learning_rate=training.settings.learning_rate))
+    if checkpoint is not None:
+        state.restore(checkpoint)
     return state
 
 
 class _Loop:
-    """The loop of one process, its randomness and its clock."""
+    """What the codec's training does in an iteration, and the randomness of it."""
 
-    def __init__(self, training: CodecTraining, group: ProcessGroup, state: _State) -> None:
-        self.training, self.group, self.state, self.settings = training, group, state, training.settings
-        seed = (self.settings.seed, group.rank, state.iteration)
+    def __init__(self, training: CodecTraining, group: ProcessGroup, state: TrainingState[SwintCharm]) -> None:
+        self.training, self.group, self.state = training, group, state
+        settings = training.settings
+        seed = (settings.seed, group.rank, state.iteration)
         torch.manual_seed(hash(seed) % 2**63)
         self.batches = endless_batches(
-            training.crops, batch_size=self.settings.batch_size, workers=self.settings.workers, seed=seed
+            training.crops, batch_size=settings.batch_size, workers=settings.workers, seed=seed
         )
         self.trained = group.distribute(state.network)
         quantiles = state.network.bottleneck.quantiles
         self.clipped = [parameter for parameter in state.network.parameters() if parameter is not quantiles]
-        self.started, self.start_iteration = time.monotonic(), state.iteration
+        self.iterations = Iterations(state, settings, group, report=training.report)
 
     def run(self) -> Path:
-        """Iterate until a limit is reached; leave a checkpoint."""
-        state, settings = self.state, self.settings
-        reported, figures = time.monotonic(), torch.zeros(3)
-        while not self.group.agree(self.progress() >= 1):
-            figures = MEMORY * figures + (1 - MEMORY) * self._step(next(self.batches))
-            state.iteration += 1
-            if self.group.leads and time.monotonic() - reported > REPORT_SECONDS:
-                reported = time.monotonic()
-                self._report(figures / (1 - MEMORY ** (state.iteration - self.start_iteration)))
-            if state.iteration % settings.validation_interval == 0:
-                self._validate()
-            if state.iteration % settings.interval == 0:
-                self._save()
-        if state.iteration % settings.validation_interval:
-            self._validate()
-        return self._save()
-
-    def progress(self) -> float:
-        """How much of this run is over, 0 … 1, by whichever limit is nearer."""
-        by_time = (time.monotonic() - self.started) / (60 * self.settings.minutes) if self.settings.minutes else 0.0
-        by_count = self.state.iteration / self.settings.iterations if self.settings.iterations else 0.0
-        return max(by_time, by_count)
+        """Iterate until a limit is reached; returns the last checkpoint."""
+        self.iterations.run(self.batches, step=self._step, describe=_describe, validate=self._validate, save=self._save)
+        return self.training.folder / FILE_NAME
 
     def _step(self, batch: CropBatch) -> Tensor:
         """Move the weights once; returns loss, bits per pixel and mean squared error."""
-        state, settings = self.state, self.settings
-        set_learning_rate(state.optimizer, settings.learning_rate_at(state.iteration, progress=self.progress()))
+        set_learning_rate(self.state.optimizer, self.iterations.learning_rate())
         loss, bits, squared = self._losses(batch)
-        state.optimizer.zero_grad()
-        (loss + state.network.bottleneck.loss()).backward()
-        nn.utils.clip_grad_norm_(self.clipped, settings.gradient_clip)
-        state.optimizer.step()
-        _average(state.averaged, state.network, decay=settings.ema_decay_at(state.iteration))
+        auxiliary = self.state.network.bottleneck.loss()
+        self.state.descend(loss + auxiliary, self.training.settings, clipped=self.clipped)
         return torch.stack((loss, bits, squared)).detach().cpu()
 
     def _losses(self, batch: CropBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The weighed rate–distortion loss, the mean bits per pixel, and the mean squared error of one batch."""
         pixels = batch.pixels.to(self.group.device, non_blocking=True).float() / 255
         rate_factor = batch.rate_factor.to(self.group.device)
-        with self._autocast():
+        with self.group.autocast(self.training.precision):
             coded = self.trained(pixels, rate_factor)
         bits, squared = coded.bits_per_pixel, (coded.pixels - pixels).square().flatten(1).mean(dim=1)
         return rate_distortion_loss(bits, squared, rate_factor).mean(), bits.mean(), squared.mean()
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        lower = self.training.precision != torch.float32
-        return torch.autocast(self.group.device.type, dtype=self.training.precision if lower else None, enabled=lower)
-
-    def _report(self, figures: Tensor) -> None:
-        elapsed = time.monotonic() - self.started
-        speed = (self.state.iteration - self.start_iteration) / elapsed
-        left = int(elapsed * (1 / max(self.progress(), 1e-9) - 1))
-        loss, bits, squared = figures.tolist()
-        self.training.report(
-            f"iteration {self.state.iteration} | {speed:.2f} it/s | loss {loss:.4f} | {bits:.3f} bpp | "
-            f"{-10 * np.log10(squared):.2f} dB | {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
-        )
-
     def _validate(self) -> None:
-        if self.training.validate is None or not self.group.leads:
+        if self.training.validate is None:
             return
         self.training.report(f"validation at iteration {self.state.iteration}")
-        row = {"iteration": self.state.iteration, **self.training.validate(self.state.averaged)}
-        self.state.history.append(row)
+        self.state.validate(self.training.validate)
 
-    def _save(self) -> Path:
-        training, state = self.training, self.state
-        if not self.group.leads:
-            return training.folder / FILE_NAME
-        return save_checkpoint(
-            training.folder,
-            Checkpoint(
-                codec_id=CODEC_ID,
-                network=training.config.to_dict(),
-                weights=state.network.state_dict(),
-                averaged=state.averaged.state_dict(),
-                optimizer=state.optimizer.state_dict(),
-                iteration=state.iteration,
-                seconds=state.seconds + time.monotonic() - self.started,
-                recipe=self._recipe(),
-                history=state.history,
-            ),
+    def _save(self) -> None:
+        training = self.training
+        checkpoint = self.iterations.checkpoint(
+            codec_id=CODEC_ID,
+            network=training.config.to_dict(),
+            recipe={
+                "crops": asdict(training.crops.recipe),
+                "data": training.crops.pool.describe(),
+                "precision": str(training.precision).removeprefix("torch."),
+            },
         )
+        save_checkpoint(training.folder, checkpoint)
 
-    def _recipe(self) -> dict[str, Any]:
-        return {
-            "settings": {**asdict(self.settings), "iterations": self.state.iteration},
-            "crops": asdict(self.training.crops.recipe),
-            "data": self.training.crops.pool.describe(),
-            "processes": self.group.size,
-            "precision": str(self.training.precision).removeprefix("torch."),
-        }
+
+def _describe(figures: Tensor) -> str:
+    loss, bits, squared = figures.tolist()
+    return f"loss {loss:.4f} | {bits:.3f} bpp | {-10 * np.log10(squared):.2f} dB"
 
 
 def rate_distortion_loss(bits_per_pixel: Tensor, squared_error: Tensor, rate_factor: Tensor) -> Tensor:
@@ -255,8 +179,3 @@ def rate_distortion_loss(bits_per_pixel: Tensor, squared_error: Tensor, rate_fac
         rate_factor: (N,), λ.
     """
     return (UNIT_RATE / rate_factor).sqrt() * (rate_factor * 255**2 * squared_error + bits_per_pixel)
-
-
-@torch.no_grad()
-def _average(averaged: SwintCharm, network: SwintCharm, *, decay: float) -> None:
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - decay)

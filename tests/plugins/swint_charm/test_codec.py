@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from dirac_enhance import CodecOptionError, InvalidBitstreamError, WeightsChecksumError, WeightsError, WeightsFile
+from dirac_enhance import (
+    CodecOptionError,
+    DeviceError,
+    InvalidBitstreamError,
+    WeightsChecksumError,
+    WeightsError,
+    WeightsFile,
+)
 from dirac_enhance.testing import assert_codec_contract
 from dirac_enhance_swint_charm import SwintCharmCodec
 from dirac_enhance_swint_charm.loading import build_coder
@@ -46,6 +53,13 @@ def test_details_name_tiles_weights_and_encoder(codec: SwintCharmCodec) -> None:
 def test_a_tile_that_cannot_be_is_refused(tile: int) -> None:
     with pytest.raises(CodecOptionError, match=rf"'tile' is {tile}; expected a multiple of 64 up to 2048"):
         SwintCharmCodec(tile=tile)
+
+
+def test_a_missing_gpu_is_said_with_the_option_to_type(codec: SwintCharmCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(DeviceError, match=r"sees no GPU; use --codec-option device=cpu$"):
+        codec.with_options(device="cuda").encode(draw_pixels(8, 8), rate_factor=0.01)
 
 
 def test_without_weights_coding_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def test_a_few_steps_lower_the_loss_of_what_is_trained_on(photographs: Path) -> 
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
 
 
-def test_what_cannot_be_trained_is_said_in_one_line(train: Train) -> None:
+def test_what_cannot_be_trained_is_said_in_one_line(train: Train, photographs: Path) -> None:
+    below_a_file = str(photographs / "a__0.png" / "run")
     said = {
         "no end given to the training; pass --minutes M or --iterations N": train(),
         "no checkpoint at": train("--iterations", "1", "--resume"),
@@ -163,6 +164,7 @@ def test_what_cannot_be_trained_is_said_in_one_line(train: Train) -> None:
         "rate factor 7 given; expected a number from 0.0005 to 0.05": train("--iterations", "1", "--rate-factor", "7"),
         "no source named c; the sources are a, b": train("--iterations", "1", "--share", "c=0.5"),
         "expected SOURCE=SHARE": train("--iterations", "1", "--share", "a"),
+        "Not a directory; pass another -o FOLDER": train("--iterations", "1", "-o", below_a_file),
     }
 
     assert not {text: result.output for text, result in said.items() if text not in result.output}
