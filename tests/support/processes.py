@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,9 +32,17 @@ def start_python(*arguments: object, **environment: str) -> subprocess.Popen[str
     )
 
 
-def wait_until(got_there: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Wait until a run has got somewhere; it must neither end before that nor take longer than `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
+def start_ranks(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
+    """Start the processes of one distributed run as `start_python` does, told of each other as by `torchrun`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        meeting = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    return [start_python(*arguments, RANK=str(rank), LOCAL_RANK=str(rank), **meeting) for rank in range(size)]
+
+
+def wait_until(got_there: Callable[[], object], process: subprocess.Popen[str], *, patience: float = PATIENCE) -> None:
+    """Wait until a run has got somewhere; it must neither end before that nor take longer than `patience` seconds."""
+    deadline = time.monotonic() + patience
     while not got_there():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +29,7 @@ from dirac_enhance.training.pairs import PairMaker, PairRecipe
 from dirac_enhance.training.processes import ProcessGroup
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.weighting import RatePower, measure_rate_power
+from processes import PATIENCE, kill_9, needs_signals, start_ranks, wait_until
 
 if TYPE_CHECKING:
     from tests.training.conftest import QuantisingCodec, SteppedCodec
@@ -329,44 +327,24 @@ def test_a_damaged_checkpoint_is_refused(run: TrainingRun) -> None:
         run.resume()
 
 
-def spawn(
-    folder: Path, photographs: Path, *, iterations: int, rank: int = 0, size: int = 1, port: int = 0
-) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    command = [sys.executable, str(WORKER), str(photographs), str(folder), str(iterations)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
+@needs_signals
 def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path: Path) -> None:
-    killed = spawn(tmp_path, photographs, iterations=100_000)
-    checkpoint = tmp_path / "checkpoint.pt"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
+    (killed,) = start_ranks(1, WORKER, photographs, tmp_path, 100_000)
+    wait_until((tmp_path / "checkpoint.pt").exists, killed)
     time.sleep(0.5)
-    killed.send_signal(signal.SIGKILL)
-    said, _ = killed.communicate()
-    assert checkpoint.exists(), said.decode()
+    kill_9(killed)
     reached = load_checkpoint(tmp_path).iteration
     assert reached >= 4
     assert reached % 4 == 0
-    resumed = spawn(tmp_path, photographs, iterations=reached + 3)
-    said, _ = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, said.decode()
+    (resumed,) = start_ranks(1, WORKER, photographs, tmp_path, reached + 3)
+    said = resumed.communicate(timeout=PATIENCE)
+    assert resumed.returncode == 0, said
     assert load_checkpoint(tmp_path).iteration == reached + 3
 
 
 def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photographs: Path, tmp_path: Path) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    workers = [spawn(tmp_path, photographs, iterations=4, rank=rank, size=2, port=port) for rank in range(2)]
-    said = [worker.communicate(timeout=120)[0].decode() for worker in workers]
+    workers = start_ranks(2, WORKER, photographs, tmp_path, 4)
+    said = [worker.communicate(timeout=PATIENCE) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     assert tensors_equal(one["weights"], other["weights"])

@@ -5,10 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +21,7 @@ from dirac_enhance.training import pair_making
 from dirac_enhance.training.pair_index import read_index
 from dirac_enhance.training.pair_making import PairPlan, make_pairs
 from dirac_enhance_jpeg import JpegCodec
+from processes import kill_9, needs_signals, start_python, wait_until
 
 if TYPE_CHECKING:
     from tests.training.conftest import QuantisedReader, QuantisingCodec
@@ -113,16 +110,13 @@ if __name__ == "__main__":
 """
 
 
+@needs_signals
 def test_kill_9_leaves_whole_streams_only_and_the_next_run_goes_on(plan: PairPlan, tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    arguments = [sys.executable, str(script), str(plan.originals), str(plan.folder)]
-    killed = subprocess.Popen(arguments, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert killed.stdout is not None
-    assert killed.stdout.readline()
-    time.sleep(0.3)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed = start_python(script, plan.originals, plan.folder)
+    wait_until(lambda: len(list(plan.folder.glob("*.jpg"))) > 3, killed)
+    kill_9(killed)
     (plan.folder / ".0123.part").write_bytes(b"half a stream")
     made = len(read_index(plan.index))
     assert 1 <= made < 1000

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +27,7 @@ from dirac_enhance_swint_charm.training.crops import CropRecipe, CropSource
 from dirac_enhance_swint_charm.training.loop import rate_distortion_loss
 from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
 from dirac_enhance_swint_charm.training.validation import JpegCurve
+from processes import kill_9, needs_signals, start_python, start_ranks, wait_until
 
 Train = Callable[..., Result]
 COMMAND = ("train-codec", "--codec", "swint-charm", "--config", "tiny", "--crop-size", "64", "--batch-size", "2")
@@ -50,16 +46,9 @@ def train(photographs: Path, tmp_path: Path) -> Train:
     return run
 
 
-def spawn(
-    folder: Path, photographs: Path, *arguments: str, rank: int = 0, size: int = 1, port: int = 0
-) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    command = [*COMMAND, *OPTIONS, "--data", str(photographs), "-o", str(folder), *arguments]
-    start = [sys.executable, "-m", "dirac_enhance", *command]
-    return subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def spawn(folder: Path, photographs: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `train-codec` in a process of its own."""
+    return start_python("-m", "dirac_enhance", *COMMAND, *OPTIONS, "--data", photographs, "-o", folder, *arguments)
 
 
 def test_it_validates_resumes_and_exports(train: Train, photographs: Path, tmp_path: Path) -> None:
@@ -178,39 +167,23 @@ def test_a_training_is_not_mixed_with_another(train: Train) -> None:
     assert "ask for the same --config" in train("--iterations", "2", "--resume", "--config", "small").output
 
 
+@needs_signals
 def test_kill_9_and_resume_lose_at_most_one_interval(photographs: Path, tmp_path: Path) -> None:
     killed = spawn(tmp_path, photographs, "--iterations", "100000")
-    checkpoint = tmp_path / "checkpoint.pt"
-    deadline = time.monotonic() + 300
-    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    killed.send_signal(signal.SIGKILL)
-    said, _ = killed.communicate()
-    assert checkpoint.exists(), said.decode()
+    wait_until((tmp_path / "checkpoint.pt").exists, killed, patience=300)
+    kill_9(killed)
     reached = load_checkpoint(tmp_path).iteration
     assert reached >= 4
     assert reached % 4 == 0
     resumed = spawn(tmp_path, photographs, "--iterations", str(reached + 3), "--resume")
-    said, _ = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0, said.decode()
+    said = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, said
     assert load_checkpoint(tmp_path).iteration == reached + 3
 
 
 def test_two_processes_end_with_equal_weights(photographs: Path, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py")), str(photographs), str(tmp_path)],
-            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1",
-                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    said = [process.communicate(timeout=300)[0].decode() for process in processes]
+    processes = start_ranks(2, Path(__file__).with_name("worker.py"), photographs, tmp_path)
+    said = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     one, other = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
 
