@@ -126,7 +126,7 @@ class Iterations:
     def _report_progress(self, figures: str) -> None:
         elapsed = self._elapsed()
         speed = (self._state.iteration - self._start_iteration) / elapsed
-        left = elapsed * (1 / max(self.progress(), 1e-9) - 1)
+        left = max(elapsed * (1 / max(self.progress(), 1e-9) - 1), 0.0)
         self._report(f"iteration {self._state.iteration} | {speed:.2f} it/s | {figures} | {_clock(left)} left")
 
 
