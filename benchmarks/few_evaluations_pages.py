@@ -7,7 +7,7 @@ from itertools import product
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from pages import markdown_table
+from pages import codec_name, markdown_table
 from trajectory_pages import difference, pair
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def best_text(record: Mapping[str, Any]) -> str:
     won = winner(record)
     (reference,) = spacings(record, "paper")
     plain = {row["quality"]: row for row in record["rows"] if row["kind"] == "base"}
-    lines = [[record["codec"].upper(), "", *(pair(plain[quality]) for quality in qualities), "", ""]]
+    lines = [[codec_name(record["codec"]), "", *(pair(plain[quality]) for quality in qualities), "", ""]]
     for spacing in [*spacings(record, "steps 1", "paper", "default"), *best_of_each_number(record)]:
         cells = [
             spacing.name,

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_RATE_NAMES = {"jpeg": "quality", "vtm": "QP"}
+_NAMES = {"jpeg": "JPEG", "vtm": "VTM", "swint-charm": "SwinT-ChARM"}
+_RATE_NAMES = {"jpeg": "quality", "vtm": "QP", "swint-charm": "λ"}
 
 
 def put_into(pages: Iterable[Path], text: str, *, part: str) -> None:
@@ -37,6 +38,11 @@ def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Lay out a table."""
     rows = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows])
+
+
+def codec_name(codec_id: str) -> str:
+    """Return a codec's name as people write it."""
+    return _NAMES.get(codec_id, codec_id)
 
 
 def rate_name(codec_id: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy
 
-from pages import markdown_table, put_into, rate_name, weights_text
+from pages import codec_name, markdown_table, put_into, rate_name, weights_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,7 +38,7 @@ class Curve:
     @property
     def label(self) -> str:
         """As a column is called."""
-        return self.codec.upper() if self.method == "base" else f"{self.codec.upper()} + {self.method}"
+        return codec_name(self.codec) if self.method == "base" else f"{codec_name(self.codec)} + {self.method}"
 
     def at(self, bits_per_pixel: float, metric: str, *, pictures: Collection[str]) -> float | None:
         """Interpolate the mean over some pictures linearly over the logarithm of their mean bits per pixel.
@@ -104,9 +104,9 @@ def _table(axis: Curve, curves: Sequence[Curve], metric: str, form: str) -> str:
 
 
 def _origin(records: Sequence[dict[str, Any]]) -> str:
-    first, *others = (record["codec"].upper() for record in records)
+    first, *others = (codec_name(record["codec"]) for record in records)
     sources = "; ".join(
-        f"{record['codec'].upper()}: {weights_text(record)}, {record['date'][:10]}" for record in records
+        f"{codec_name(record['codec'])}: {weights_text(record)}, {record['date'][:10]}" for record in records
     )
     return (
         f"At the bits per pixel of {first}, from file sizes, each row over the same pictures; {' and '.join(others)} "

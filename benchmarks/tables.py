@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pages import markdown_table, put_into, rate_name, weights_text
+from pages import codec_name, markdown_table, put_into, rate_name, weights_text
 
 _PART = "measured"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -47,7 +47,7 @@ def _table(record: dict[str, Any], methods: list[str]) -> str:
         (rate_name(record["codec"]), [f"{rate:g}" for rate in rates]),
         ("bpp", [_number(base, "bits_per_pixel", ".3f") for base in bases]),
         ("pictures", counts if len(set(counts)) > 1 else []),  # they are said below where all rates have the same
-        (f"{record['codec'].upper()}: dB", [_number(base, "psnr", ".2f") for base in bases]),
+        (f"{codec_name(record['codec'])}: dB", [_number(base, "psnr", ".2f") for base in bases]),
         ("LPIPS", [_number(base, "lpips_alex", ".3f") for base in bases]),
     ]
     for name in methods:

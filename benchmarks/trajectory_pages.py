@@ -6,7 +6,7 @@ import math
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from pages import markdown_table
+from pages import codec_name, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def late_start_text(record: Mapping[str, Any]) -> str:
                 difference(rows[_PAPER], whole) if _PAPER in rows else "",
             ]
         )
-    head = ["quality", record["codec"].upper(), "position 1", "all 100", "loses nothing up to", "against all 100"]
+    head = ["quality", codec_name(record["codec"]), "position 1", "all 100", "loses nothing up to", "against all 100"]
     said = (
         f"Late start loses nothing up to the last before the first that is more than {record['psnr_tolerance']:g} dB or"
         f" {record['lpips_tolerance']:g} LPIPS worse than all hundred positions. In each cell PSNR in decibels and"
