@@ -65,9 +65,20 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
 
     del codec  # there is one
     run = _build(options)
+    if process_leads():
+        click.echo(_describe(options["config"]))
     path = run.resume() if resume else run.start()
     if process_leads():
         click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent).path}")
+
+
+def _describe(name: str) -> str:
+    """Say how many parameters a configuration has, how many the paper's network, and why these differ."""
+    from dirac_enhance_swint_charm.networks.config import CONFIGS, PAPER_MILLIONS, SIZE_REASONS
+    from dirac_enhance_swint_charm.networks.network import SwintCharm
+
+    count = sum(parameter.numel() for parameter in SwintCharm(CONFIGS[name]).parameters())
+    return f"{name}: {count:,} parameters; the paper's network has {PAPER_MILLIONS} M: {SIZE_REASONS[name]}"
 
 
 def _build(options: dict[str, Any]) -> CodecTraining:

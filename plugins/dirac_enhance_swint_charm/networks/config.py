@@ -130,3 +130,12 @@ CONFIGS = {
     ),
 }
 """`paper` is DIRAC's; `small` trains and decodes on two processor cores; `tiny` is for rehearsals of seconds."""
+
+PAPER_MILLIONS = 28.4
+"""Parameters of DIRAC's SwinT-ChARM (table C.1)."""
+SIZE_REASONS = {
+    "paper": "table B.2 leaves the later stages' widths and the prior's layers open, which were chosen to come near",
+    "small": "narrower stages, fewer blocks and half the latents, for two processor cores",
+    "tiny": "for rehearsals only",
+}
+"""Why a configuration's number of parameters is not the paper's."""

@@ -64,6 +64,7 @@ def test_it_validates_resumes_and_exports(train: Train, photographs: Path, tmp_p
     assert late["bpp@0.001"] < late["bpp@0.03"]
     check_export(tmp_path / "swint-charm-codec.safetensors", checkpoint)
     assert f"weights: {tmp_path}" in resumed.stdout
+    assert re.search(r"tiny: [\d,]+ parameters; the paper's network has 28\.4 M: for rehearsals only", first.stdout)
 
 
 def check_export(path: Path, checkpoint: Checkpoint) -> None:
