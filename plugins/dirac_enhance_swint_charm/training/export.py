@@ -23,7 +23,7 @@ _NETWORKS = ("analysis.", "synthesis.", "hyper_analysis.", "hyper_synthesis.", "
 
 
 def export_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = True) -> WeightsFile:
-    """Write `folder/swint-charm-codec.safetensors`.
+    """Write `folder/swint-charm-codec.safetensors`; same checkpoint, same bytes, hence the same model id.
 
     It holds the averaged network's state, with the tables of both entropy models (`_quantized_cdf`, `_cdf_length`,
     `_offset`) as int32; its metadata are `format_version`, `codec_config` (JSON of `CodecConfig.to_dict()`) and
@@ -35,7 +35,7 @@ def export_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool =
         half_precision: store the networks' matrices and kernels as float16, half the size; they compute in float32,
             and those whose results must be the same everywhere in whole numbers.
     """
-    from safetensors.torch import save_file
+    import safetensors.torch
 
     network = SwintCharm(CodecConfig.from_dict(checkpoint.network))
     network.load_state_dict(checkpoint.averaged)
@@ -48,10 +48,11 @@ def export_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool =
         "training": json.dumps({**training, "history": checkpoint.history}),
     }
     path = folder / FILE_NAME
+    content = _with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata))
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata=metadata)
+    partial.write_bytes(content)
     partial.replace(path)
-    return WeightsFile(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return WeightsFile(path, hashlib.sha256(content).hexdigest())
 
 
 def ship_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = True) -> WeightsFile:
@@ -97,6 +98,16 @@ def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     """Return a tensor as it goes into the file; of the entropy models all stay as they are."""
     halved = half and tensor.ndim > 1 and name.startswith(_NETWORKS)
     return (tensor.half() if halved else tensor).contiguous()
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, whose order is otherwise a matter of chance."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 @torch.no_grad()

@@ -103,7 +103,7 @@ def test_a_training_is_exported_with_its_card_and_manifest_row(train: Train, tmp
     content = path.read_bytes()
     assert (row["codec_id"], row["file"]) == ("swint-charm-codec", path.name)
     assert (row["sha256"], row["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
-    assert len(content) < (tmp_path / path.name).stat().st_size * 1.01  # train-codec exported the same
+    assert content == (tmp_path / path.name).read_bytes()  # train-codec exported the same
     codec = SwintCharmCodec(weights=str(path), device="cpu")
     pixels = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
     assert codec.decode(codec.encode(pixels, rate_factor=0.01)).pixels.shape == pixels.shape
