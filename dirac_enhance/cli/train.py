@@ -12,6 +12,7 @@ from dirac_enhance.cli.options import codec_option, threshold_option
 from dirac_enhance.diffusion.schedule_catalogue import DEFAULT_SCHEDULE, SCHEDULES
 from dirac_enhance.training.command_options import (
     COUNT,
+    FILE,
     FOLDER,
     SHARE,
     interval_option,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from dirac_enhance.training.loop import TrainingRun
     from dirac_enhance.training.plan import PairSet, TrainingPlan
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command(context_settings={"show_default": True})
 @click.option("--codec", "codec_id", required=True, help="Codec whose artefacts to learn.")
@@ -42,7 +41,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--pairs",
-    type=_FILE,
+    type=FILE,
     show_default="none; pairs are made on the fly",
     help="Index of pairs made beforehand, as `dirac-enhance make-pairs` writes it.",
 )
@@ -63,7 +62,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--pair-memory", metavar="MIB", type=click.IntRange(0), default=2048, help="Memory for decoded pairs.")
 @output_option
 @limit_options
-@click.option("--from-weights", type=_FILE, show_default="none", help="Start from the tensors of exported weights.")
+@click.option("--from-weights", type=FILE, show_default="none", help="Start from the tensors of exported weights.")
 @click.option("--network", default="small", help="One of `dirac-enhance networks`.")
 @click.option(
     "--schedule",
@@ -81,10 +80,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--lpips-weight", type=click.FloatRange(0), default=0.01, help="Weight of the LPIPS term; 0 leaves it out."
 )
-@click.option("--lpips-backbone", type=_FILE, show_default="none", help="SqueezeNet 1.1 features, for the LPIPS term.")
-@click.option("--lpips-heads", type=_FILE, show_default="those of the lpips package", help="Its linear heads.")
+@click.option("--lpips-backbone", type=FILE, show_default="none", help="SqueezeNet 1.1 features, for the LPIPS term.")
+@click.option("--lpips-heads", type=FILE, show_default="those of the lpips package", help="Its linear heads.")
 @click.option(
-    "--validation-backbone", type=_FILE, show_default="none", help="AlexNet features, for LPIPS in validation."
+    "--validation-backbone", type=FILE, show_default="none", help="AlexNet features, for LPIPS in validation."
 )
 @click.option(
     "--rate-weighting",

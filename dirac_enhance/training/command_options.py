@@ -15,6 +15,8 @@ SHARE = click.FloatRange(0, 1)
 POSITIVE = click.FloatRange(0, min_open=True)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 """A folder that is there."""
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file that is there."""
 
 
 def _read_shares(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirac_enhance import create_folder
+from dirac_enhance import WeightsFile, create_folder
 from dirac_enhance.training.command_options import (
     COUNT,
+    FILE,
     FOLDER,
     POSITIVE,
     interval_option,
@@ -21,6 +22,8 @@ from dirac_enhance.training.command_options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dirac_enhance_swint_charm.training.loop import CodecTraining
 
 
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 @output_option
 @click.option("--config", type=click.Choice(["small", "paper", "tiny"]), default="small", help="Shape of the network.")
 @limit_options
+@click.option(
+    "--from-weights", type=FILE, show_default="none", help="Start from exported weights of the codec, of any training."
+)
 @click.option(
     "--rate-factor", type=POSITIVE, show_default="log-uniform over all rates", help="Train at this one λ only."
 )
@@ -44,7 +50,7 @@ if TYPE_CHECKING:
     seed="Of crops, rates, noise and initial weights.",
     precision="Of the transforms.",
 )
-def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
+def train_codec(*, codec: str, resume: bool, from_weights: Path | None, **options: Any) -> None:
     """Train a neural codec and export its weights to OUTPUT/<codec>-codec.safetensors.
 
     The loss is λ·255²·MSE + bits per pixel, so a larger rate factor λ is the better picture and the larger file. One
@@ -57,17 +63,20 @@ def train_codec(*, codec: str, resume: bool, **options: Any) -> None:
     Examples:
       dirac-enhance train-codec --codec swint-charm --data photos/ -o run/ --minutes 180 --validation held-out/
       dirac-enhance train-codec --codec swint-charm --data photos/ -o run/ --minutes 60 --resume --crop-size 256
+      dirac-enhance train-codec --codec swint-charm --data photos/ -o new/ --minutes 60 --from-weights FILE
       torchrun --nproc-per-node 8 -m dirac_enhance train-codec --codec swint-charm --data photos/ -o run/ --config paper
     """
     from dirac_enhance.training.checkpoint import load_checkpoint
     from dirac_enhance.training.processes import process_leads
     from dirac_enhance_swint_charm.training.export import export_codec
+    from dirac_enhance_swint_charm.weights_file import load_codec_weights
 
     del codec  # there is one
     run = _build(options)
     if process_leads():
         click.echo(_describe(options["config"]))
-    path = run.resume() if resume else run.start()
+    initial = load_codec_weights(WeightsFile(from_weights)) if from_weights else None
+    path = run.resume() if resume else run.start(initial)
     if process_leads():
         click.echo(f"weights: {export_codec(load_checkpoint(path), path.parent).path}")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from dirac_enhance.training.checkpoint import (
     save_checkpoint,
 )
 from dirac_enhance.training.iterations import Iterations
+from dirac_enhance.training.lineage import RANDOM, Lineage, PastRun, runs_of_recipe
 from dirac_enhance.training.processes import ProcessGroup, process_group
 from dirac_enhance.training.settings import TrainingSettings
 from dirac_enhance.training.state import TrainingState
@@ -28,6 +30,7 @@ from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import UNIT_RATE, SwintCharm
 from dirac_enhance_swint_charm.training.crops import CropBatch, CropSource
 from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
+from dirac_enhance_swint_charm.weights_file import CodecWeights
 
 CODEC_ID = "swint-charm"
 KLT_CROPS = 192
@@ -60,14 +63,19 @@ class CodecTraining:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: torch.dtype = torch.bfloat16
 
-    def start(self) -> Path:
-        """Train from the beginning; returns the last checkpoint.
+    def start(self, weights: CodecWeights | None = None) -> Path:
+        """Train from the beginning, or from weights of an earlier training; returns the last checkpoint.
 
         Raises:
-            TrainingError: if the folder holds a training already.
+            TrainingError: if the folder holds a training already, or the weights are of another configuration.
         """
         check_no_checkpoint(self.folder)
-        return self._train(None)
+        if weights is None:
+            return self._train(None, self._initial_network(), RANDOM)
+        if weights.config != self.config:
+            raise TrainingError(f"the weights are of {weights.config}; asked for {self.config}; pass another --config")
+        lineage = Lineage(weights.sha256.hex(), runs_of_training(weights.training))
+        return self._train(None, weights.trained_network(), lineage)
 
     def resume(self) -> Path:
         """Go on from the folder's checkpoint; returns the last one.
@@ -81,34 +89,40 @@ class CodecTraining:
                 f"the checkpoint in {self.folder} trains {checkpoint.network} for codec '{checkpoint.codec_id}'; asked "
                 f"for {self.config.to_dict()}; ask for the same --config or pass another -o FOLDER"
             )
-        return self._train(checkpoint)
+        return self._train(checkpoint, SwintCharm(self.config), Lineage.from_dict(checkpoint.recipe))
 
-    def _train(self, checkpoint: Checkpoint | None) -> Path:
-        with process_group(self.device) as group, torch.random.fork_rng(devices=[]):
+    def _initial_network(self) -> SwintCharm:
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
-            state = _build_state(self, checkpoint, group.device)
-            return _Loop(self, group, state).run()
+            network = SwintCharm(self.config)
+            batch = self.crops.draw_batch(np.random.default_rng(self.settings.seed), KLT_CROPS)
+            initialise_by_klt(network, batch.pixels / 255)
+        return network
+
+    def _train(self, checkpoint: Checkpoint | None, network: SwintCharm, lineage: Lineage) -> Path:
+        with process_group(self.device) as group, torch.random.fork_rng(devices=[]):
+            network = network.to(group.device)
+            optimizer = build_optimizer(network, learning_rate=self.settings.learning_rate)
+            state = TrainingState.begin(network, optimizer)
+            if checkpoint is not None:
+                state.restore(checkpoint)
+            return _Loop(self, group, state, lineage).run()
 
 
-def _build_state(
-    training: CodecTraining, checkpoint: Checkpoint | None, device: torch.device
-) -> TrainingState[SwintCharm]:
-    network = SwintCharm(training.config)
-    if checkpoint is None:
-        batch = training.crops.draw_batch(np.random.default_rng(training.settings.seed), KLT_CROPS)
-        initialise_by_klt(network, batch.pixels / 255)
-    network = network.to(device)
-    state = TrainingState.begin(network, build_optimizer(network, learning_rate=training.settings.learning_rate))
-    if checkpoint is not None:
-        state.restore(checkpoint)
-    return state
+def runs_of_training(training: Mapping[str, Any]) -> tuple[PastRun, ...]:
+    """Return the runs that a weights file records; none where it records nothing."""
+    if not training:
+        return ()
+    return runs_of_recipe(training["recipe"], iterations=training["iteration"], seconds=training["seconds"])
 
 
 class _Loop:
     """What the codec's training does in an iteration, and the randomness of it."""
 
-    def __init__(self, training: CodecTraining, group: ProcessGroup, state: TrainingState[SwintCharm]) -> None:
-        self.training, self.group, self.state = training, group, state
+    def __init__(
+        self, training: CodecTraining, group: ProcessGroup, state: TrainingState[SwintCharm], lineage: Lineage
+    ) -> None:
+        self.training, self.group, self.state, self.lineage = training, group, state, lineage
         settings = training.settings
         seed = (settings.seed, group.rank, state.iteration)
         torch.manual_seed(hash(seed) % 2**63)
@@ -157,6 +171,7 @@ class _Loop:
                 "crops": asdict(training.crops.recipe),
                 "data": training.crops.pool.describe(),
                 "precision": str(training.precision).removeprefix("torch."),
+                **self.lineage.to_dict(),
             },
         )
         save_checkpoint(training.folder, checkpoint)

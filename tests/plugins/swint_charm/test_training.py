@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from dirac_enhance import load_host
+from dirac_enhance import WeightsFile, load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint
 from dirac_enhance.training.images import load_pool, read_pixels
@@ -27,6 +27,7 @@ from dirac_enhance_swint_charm.training.crops import CropRecipe, CropSource
 from dirac_enhance_swint_charm.training.loop import rate_distortion_loss
 from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
 from dirac_enhance_swint_charm.training.validation import JpegCurve
+from dirac_enhance_swint_charm.weights_file import load_codec_weights
 from processes import kill_9, needs_signals, start_python, start_ranks, wait_until
 
 Train = Callable[..., Result]
@@ -115,6 +116,33 @@ def test_a_training_is_exported_with_its_card_and_manifest_row(train: Train, tmp
     assert text.startswith("# Weights of the codec `swint-charm`")
     assert text.count("By hand.") == 1
     assert path.stat().st_size > len(content)
+
+
+def test_a_training_starts_from_exported_weights(train: Train, tmp_path: Path) -> None:
+    assert train("--iterations", "4").exit_code == 0
+    first = tmp_path / "swint-charm-codec.safetensors"
+    second = (
+        "--iterations",
+        "1",
+        "-o",
+        str(tmp_path / "second"),
+        "--from-weights",
+        str(first),
+        "--learning-rate",
+        "1e-9",
+    )
+    result = train(*second)
+    assert result.exit_code == 0, result.output
+
+    trained = load_codec_weights(WeightsFile(first)).trained_network().state_dict()
+    checkpoint = load_checkpoint(tmp_path / "second")
+    assert torch.allclose(checkpoint.weights["analysis.project.weight"], trained["analysis.project.weight"], atol=1e-6)
+    assert checkpoint.recipe["started_from"] == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert [run["iterations"] for run in checkpoint.recipe["earlier_runs"]] == [4]
+
+    other = train(*options, "-o", str(tmp_path / "third"), "--config", "small")
+    assert other.exit_code == 1
+    assert "pass another --config" in other.output
 
 
 def test_what_is_no_training_of_the_codec_is_not_exported(tmp_path: Path) -> None:
