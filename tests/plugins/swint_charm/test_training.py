@@ -121,17 +121,8 @@ def test_a_training_is_exported_with_its_card_and_manifest_row(train: Train, tmp
 def test_a_training_starts_from_exported_weights(train: Train, tmp_path: Path) -> None:
     assert train("--iterations", "4").exit_code == 0
     first = tmp_path / "swint-charm-codec.safetensors"
-    second = (
-        "--iterations",
-        "1",
-        "-o",
-        str(tmp_path / "second"),
-        "--from-weights",
-        str(first),
-        "--learning-rate",
-        "1e-9",
-    )
-    result = train(*second)
+    options = ("--iterations", "1", "--learning-rate", "1e-9", "--from-weights", str(first))
+    result = train(*options, "-o", str(tmp_path / "second"))
     assert result.exit_code == 0, result.output
 
     trained = load_codec_weights(WeightsFile(first)).trained_network().state_dict()
