@@ -124,7 +124,7 @@ def _table(rows: Sequence[dict[str, Any]], published: Sequence[Curve]) -> str:
 def _jpeg_cell(row: dict[str, Any]) -> str:
     """Say how many pictures quality 1 does not bring down to the size, where there are any: those favour JPEG."""
     larger = round((1 - row["jpeg_fits"]) * len(row["pictures"]))
-    note = f", {larger} of quality 1 larger" if larger else ""
+    note = f"; quality 1 is larger in {larger}" if larger else ""
     return f"{row['jpeg_psnr']:.2f} ({row['psnr'] - row['jpeg_psnr']:+.2f}){note}"
 
 
