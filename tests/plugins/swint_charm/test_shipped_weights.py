@@ -35,7 +35,8 @@ def run(*arguments: object) -> str:
 
 @pytest.mark.parametrize("rate_factor", [0.0015, 0.006])
 def test_a_picture_is_nearer_than_jpeg_of_the_same_size(photo: Path, rate_factor: float) -> None:
-    samples = np.array(Image.open(photo))
+    with Image.open(photo) as opened:
+        samples = np.array(opened)
     original = torch.from_numpy(samples).permute(2, 0, 1).float() / 255
     codec = SwintCharmCodec(device="cpu")
     coded = codec.encode(original, rate_factor=rate_factor)
@@ -53,6 +54,7 @@ def test_every_command_finds_them(photo: Path, tmp_path: Path) -> None:
     assert "bpp" in told
     assert 8 * coded.stat().st_size / (192 * 256) == pytest.approx(0.3, rel=0.03)
     run("decode", coded, "-o", decoded)
-    assert Image.open(decoded).size == (256, 192)
+    with Image.open(decoded) as opened:
+        assert opened.size == (256, 192)
     assert "swint-charm" in run("info", coded)
     assert "swint-charm-codec.safetensors" in run("codecs")
