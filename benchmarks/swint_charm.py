@@ -19,16 +19,19 @@ from dirac_enhance_swint_charm import SwintCharmCodec
 from dirac_enhance_swint_charm.bitstream import read_bitstream
 from dirac_enhance_swint_charm.promise import promised_bits
 from dirac_enhance_swint_charm.training.validation import JpegCurve
-from dirac_enhance_swint_charm.weights_file import CodecWeights, find_codec_weights, load_codec_weights
+from dirac_enhance_swint_charm.weights_file import find_codec_weights, load_codec_weights
 from originals import read_folder
 from record import RESULTS, write_record
+from variants import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
 
-RATES = (0.0005, 0.001, 0.0015, 0.0025, 0.004, 0.006, 0.009, 0.014, 0.03, 0.05)
+    from dirac_enhance_swint_charm.networks.network import SwintCharm
+
+RATES = "0.0005,0.001,0.0015,0.0025,0.004,0.006,0.009,0.014,0.03,0.05"
 """λ: the whole range, closest where files have .15 to .5 bits per pixel."""
 
 Row = dict[str, Any]
@@ -36,17 +39,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """The codec that is measured, and the weights it has."""
+    """The codec that is measured, and the network whose prior promises."""
 
     codec: SwintCharmCodec
-    weights: CodecWeights
+    network: SwintCharm
 
     def measure(self, original: Tensor, jpeg: JpegCurve, rate_factor: float) -> dict[str, float]:
         """Code one original, (3, H, W) float32 in [0, 1], at one λ."""
         pixels = original[0].numel()
         coded = self.codec.encode(original, rate_factor=rate_factor)
         picture = self.codec.decode(coded).pixels
-        promised = promised_bits(self.weights, original, rate_factor=rate_factor)
+        promised = promised_bits(self.network, original, rate_factor=rate_factor)
         streams = sum(len(tile.stream) for tile in read_bitstream(coded, max_pixels=pixels).tiles)
         return {
             "bytes": len(coded),
@@ -105,19 +108,10 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _rates(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",")) if text else RATES
-    except ValueError as cause:
-        raise click.BadParameter(f"'{text}' is not a list of numbers such as 0.001,0.01") from cause
-
-
 @click.command(context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--weights", default="", show_default="the shipped ones", help="File of the codec's own weights.")
-@click.option(
-    "--rates", callback=_rates, show_default=",".join(f"{rate:g}" for rate in RATES), help="λ, separated by commas."
-)
+@click.option("--rates", default=RATES, callback=numbers, help="λ, separated by commas.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--limit", type=click.IntRange(min=1), help="Use only the first pictures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to write the record.")
@@ -126,7 +120,8 @@ def main(
 ) -> None:
     """Code the pictures of FOLDER at several rates; print a table and write a JSON record."""
     try:
-        run = Run(SwintCharmCodec(weights=weights, device=device), load_codec_weights(find_codec_weights(weights)))
+        loaded = load_codec_weights(find_codec_weights(weights))
+        run = Run(SwintCharmCodec(weights=weights, device=device), loaded.trained_network().eval())
         originals = read_folder(folder, limit=limit)
         rows = measure_all(run, originals, rates)
     except DiracError as error:
@@ -139,7 +134,7 @@ def main(
         "pictures": len(originals),
         "megapixels": sum(original[0].numel() for original in originals.values()) / 1e6,
         "pixels_sha256": pixels_sha256(originals.values()),
-        "codec_weights": {"sha256": run.weights.sha256.hex(), "config": run.weights.config.to_dict()},
+        "codec_weights": {"sha256": loaded.sha256.hex(), "config": loaded.config.to_dict()},
         "threads": torch.get_num_threads(),
     }
     write_record(record_file, benchmark="swint_charm", contents=header | {"rows": rows})

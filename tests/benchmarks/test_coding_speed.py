@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import coding_speed
+from benchmark_scripts import run_script
 from speed import Cost
 
 
@@ -20,10 +19,8 @@ def test_the_fastest_run_and_the_largest_peak_count() -> None:
 
 def test_a_codec_is_measured_as_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coding_speed, "SIZES", ((64, 64), (8192, 8192)))
-    record = tmp_path / "record.json"
-    options = ["--codec", "jpeg", "--rate-factor", "50", "--repeats", "1", "--largest", "1", "--json", str(record)]
-    result = CliRunner().invoke(coding_speed.main, options)
-    assert result.exit_code == 0, result.output
-    rows = json.loads(record.read_text(encoding="utf-8"))["rows"]
+    options = ["--codec", "jpeg", "--rate-factor", "50", "--repeats", "1", "--largest", "1"]
+    _, record = run_script(coding_speed.main, tmp_path, *options)
+    rows = record["rows"]
     assert [row["case"] for row in rows] == ["encode 64×64", "decode 64×64"]
     assert all(row["wall_seconds"] > 0 and row["peak_bytes"] > 2**20 for row in rows)

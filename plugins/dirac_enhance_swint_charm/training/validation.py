@@ -24,12 +24,17 @@ class JpegCurve:
     """What libjpeg makes of one picture at every quality from 1 to 95, with optimised tables."""
 
     pixels: Pixels
-    sizes: tuple[int, ...]
+    files: tuple[bytes, ...]
 
     @classmethod
     def measure(cls, pixels: Pixels) -> JpegCurve:
         """Code a picture, (H, W, 3), at every quality."""
-        return cls(pixels, tuple(len(_jpeg(pixels, quality)) for quality in range(1, 96)))
+        return cls(pixels, tuple(_jpeg(pixels, quality) for quality in range(1, 96)))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes at each quality."""
+        return tuple(map(len, self.files))
 
     def psnr_within(self, size: float) -> float:
         """Return the PSNR of the best quality of at most `size` bytes; of quality 1 where all are larger."""
@@ -39,7 +44,7 @@ class JpegCurve:
         """Return the RGB PSNR in dB at a quality."""
         from PIL import Image
 
-        with Image.open(BytesIO(_jpeg(self.pixels, quality))) as image:
+        with Image.open(BytesIO(self.files[quality - 1])) as image:
             decoded = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
         return _psnr(decoded.view(self.pixels.shape), torch.from_numpy(self.pixels))
 

@@ -76,8 +76,8 @@ def test_the_header_survives() -> None:
 def test_a_file_is_as_long_as_the_prior_promises(codec: SwintCharmCodec, rate: float) -> None:
     pixels = draw_pixels(192, 256)
     data = codec.encode(pixels, rate_factor=rate)
-    weights = load_codec_weights(WeightsFile(Path(codec.weights)))
-    promised = promised_bits(weights, pixels, rate_factor=rate) / 8
+    network = load_codec_weights(WeightsFile(Path(codec.weights))).trained_network().eval()
+    promised = promised_bits(network, pixels, rate_factor=rate) / 8
 
     # These weights are untrained: what their prior all but rules out costs less as an escape than the likelihood's
     # floor of 2⁻³⁰ says. At the lowest rate there is none of that.
