@@ -15,8 +15,8 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy
 
+from interpolation import value_at_rate
 from pages import codec_name, markdown_table, put_into, rate_name, weights_text
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ class Curve:
         Returns:
             The value, exact at a measured rate, or None outside of the measured rates.
         """
-        points = sorted(self._points(metric, pictures))
-        if not points or not points[0][0] <= bits_per_pixel <= points[-1][0]:
-            return None
-        rates, values = zip(*points, strict=True)
-        return float(numpy.interp(numpy.log(bits_per_pixel), numpy.log(rates), values))
+        return value_at_rate(bits_per_pixel, self._points(metric, pictures))
 
     def _points(self, metric: str, pictures: Collection[str]) -> list[tuple[float, float]]:
         """Bits per pixel and value, at each rate where every one of the pictures has a finite value."""

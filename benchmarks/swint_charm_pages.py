@@ -8,8 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-import numpy
-
+from interpolation import value_at_rate
 from pages import markdown_table
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ class Curve:
 
     def at(self, bits_per_pixel: float) -> float | None:
         """Interpolate PSNR linearly over the logarithm of the rate; None beyond what was measured."""
-        if not self.bits_per_pixel[0] <= bits_per_pixel <= self.bits_per_pixel[-1]:
-            return None
-        return float(numpy.interp(numpy.log(bits_per_pixel), numpy.log(self.bits_per_pixel), self.psnr))
+        return value_at_rate(bits_per_pixel, zip(self.bits_per_pixel, self.psnr, strict=True))
 
     def within(self, low: float, high: float) -> Curve:
         """Cut the curve to a range of rates, its ends interpolated where the curve goes beyond them."""
