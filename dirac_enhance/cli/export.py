@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dirac_enhance.cli.options import threshold_option
+from dirac_enhance.training.command_options import half_option, weights_folder_option
 
 if TYPE_CHECKING:
     from dirac_enhance.diffusion.trajectory import Spacing
@@ -15,13 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("weights"),
-    help="Folder for weights, card and manifest.",
-)
+@weights_folder_option
 @click.option(
     "--late-start",
     type=click.IntRange(0, 99),
@@ -35,7 +30,7 @@ if TYPE_CHECKING:
     "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
 @threshold_option
-@click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
+@half_option
 def export(
     checkpoint: Path,
     output: Path,

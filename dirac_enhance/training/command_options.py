@@ -51,6 +51,18 @@ output_option = click.option(
 )
 """`output: Path`, which need not exist."""
 
+weights_folder_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("weights"),
+    help="Folder for weights, card and manifest.",
+)
+"""`output: Path` of an export, which need not exist."""
+
+half_option = click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
+"""`half: bool`."""
+
 limit_options = _all(
     click.option("--minutes", type=POSITIVE, show_default="no limit", help="Stop after so many minutes, and export."),
     click.option("--iterations", type=COUNT, show_default="no limit", help="Stop at this iteration, and export."),

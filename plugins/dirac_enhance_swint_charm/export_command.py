@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
+from dirac_enhance.training.command_options import half_option, weights_folder_option
+
 
 @click.command("export-codec", context_settings={"show_default": True})
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("weights"),
-    help="Folder for weights, card and manifest.",
-)
-@click.option("--half/--full", default=True, help="Store float16, half the size, or float32.")
+@weights_folder_option
+@half_option
 def export_codec(checkpoint: Path, output: Path, *, half: bool) -> None:
     """Export CHECKPOINT, a file or the folder of a training, to OUTPUT/<codec>-codec.safetensors.
 
