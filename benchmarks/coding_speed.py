@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from dirac_enhance import bundled_weights, load_host
 from record import RESULTS, file_sha256, write_record
-from speed import Cost, program, run_process, write_jpeg
+from speed import program, run_process, summary, write_jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,18 +35,8 @@ def measure(
         "decode": ["decode", str(coded), "-o", str(decoded), *options],
     }
     for name, arguments in commands.items():
-        yield row_of(name, size, [run_process([*program(), *arguments]) for _ in range(repeats)])
-
-
-def row_of(name: str, size: tuple[int, int], costs: list[Cost]) -> dict[str, Any]:
-    """The fastest run and the largest peak, beside every run."""
-    return {
-        "case": f"{name} {size[0]}×{size[1]}",
-        "megapixels": size[0] * size[1] / 1e6,
-        "wall_seconds": min(cost.wall_seconds for cost in costs),
-        "peak_bytes": max(cost.peak_bytes for cost in costs),
-        "runs": [asdict(cost) for cost in costs],
-    }
+        case = {"case": f"{name} {size[0]}×{size[1]}", "megapixels": size[0] * size[1] / 1e6}
+        yield case | summary([run_process([*program(), *arguments]) for _ in range(repeats)])
 
 
 @click.command(context_settings={"show_default": True})

@@ -89,6 +89,15 @@ def run_process(command: list[str]) -> Cost:
     return Cost(wall_seconds, cpu_seconds, peak * _BYTES_PER_RSS_UNIT)
 
 
+def summary(costs: list[Cost]) -> dict[str, Any]:
+    """The fastest run and the largest peak, beside every run."""
+    return {
+        "wall_seconds": min(cost.wall_seconds for cost in costs),
+        "peak_bytes": max(cost.peak_bytes for cost in costs),
+        "runs": [asdict(cost) for cost in costs],
+    }
+
+
 def program() -> list[str]:
     """The console script beside this interpreter, or the package as a module."""
     script = Path(sys.executable).with_name("dirac-enhance")
@@ -105,17 +114,16 @@ def measure(case: Case, options: list[str], *, repeats: int, folder: Path) -> li
 
 
 def row_of(case: Case, costs: list[Cost]) -> dict[str, Any]:
-    """The fastest run and the largest peak, beside every run."""
+    """What one case took, and what it was."""
     megapixels = case.size[0] * case.size[1] / 1e6 if case.size else None
-    best = min(cost.wall_seconds for cost in costs)
+    taken = summary(costs)
+    wall_seconds = taken["wall_seconds"]
     return {
         "case": case.name,
         "arguments": list(case.arguments),
         "megapixels": megapixels,
-        "wall_seconds": best,
-        "wall_seconds_per_megapixel": best / megapixels if megapixels else None,
-        "peak_bytes": max(cost.peak_bytes for cost in costs),
-        "runs": [asdict(cost) for cost in costs],
+        "wall_seconds_per_megapixel": wall_seconds / megapixels if megapixels else None,
+        **taken,
     }
 
 

@@ -21,7 +21,7 @@ from dirac_enhance_swint_charm.promise import promised_bits
 from dirac_enhance_swint_charm.training.validation import JpegCurve
 from dirac_enhance_swint_charm.weights_file import find_codec_weights, load_codec_weights
 from originals import read_folder
-from record import RESULTS, write_record
+from record import RESULTS, publish_record
 from variants import numbers
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def _average(rate: float, pictures: dict[str, dict[str, float]]) -> Row:
     return row | {"pictures": pictures}
 
 
-def format_table(rows: Sequence[Row]) -> str:
+def format_table(record: Mapping[str, Any]) -> str:
     """Lay out the codec's rows for the terminal."""
     lines = ["        λ     bpp      dB  JPEG dB    gain  bits/promise"]
-    for row in rows:
+    for row in record["rows"]:
         if row["codec"] != "swint-charm":
             continue
         lines.append(
@@ -126,7 +126,6 @@ def main(
         rows = measure_all(run, originals, rates)
     except DiracError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(format_table(rows))
     part = f"-first{limit}" if limit else ""
     record_file = json_file or RESULTS / f"swint-charm-{folder.resolve().name}{part}.json"
     header = {
@@ -137,8 +136,7 @@ def main(
         "codec_weights": {"sha256": loaded.sha256.hex(), "config": loaded.config.to_dict()},
         "threads": torch.get_num_threads(),
     }
-    write_record(record_file, benchmark="swint_charm", contents=header | {"rows": rows})
-    click.echo(f"written to {record_file}")
+    publish_record(record_file, benchmark="swint_charm", contents=header | {"rows": rows}, text=format_table)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class Curve:
         """Cut the curve to a range of rates, its ends interpolated where the curve goes beyond them."""
         points = [point for point in zip(self.bits_per_pixel, self.psnr, strict=True) if low < point[0] < high]
         ends = [(end, value) for end in (low, high) if (value := self.at(end)) is not None]
-        bits, levels = zip(*sorted(points + ends), strict=True)
-        return Curve(self.name, bits, levels)
+        inside = sorted(points + ends)
+        return Curve(self.name, tuple(bits for bits, _ in inside), tuple(level for _, level in inside))
 
 
 def bd_rate(test: Curve, anchor: Curve) -> float:
@@ -139,6 +139,8 @@ def _gains(rows: Sequence[dict[str, Any]]) -> str:
 def _bd_rates(ours: Curve, others: Sequence[Curve], stated: Sequence[dict[str, Any]]) -> str:
     low, high = RANGE
     cut = ours.within(low, high)
+    if len(cut.psnr) < 2:
+        return f"No BD-rate: fewer than two points of {ours.name} between {low:g} and {high:g} bits per pixel."
     figures = [f"{bd_rate(cut, other):+.1f} % against {other.name}" for other in others]
     published = [f"{each['name']} {each['percent']:+.2f} % against {each['against']}" for each in stated]
     return (

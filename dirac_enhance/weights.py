@@ -57,6 +57,38 @@ class WeightsFile:
     path: Path
     sha256: str | None = None
 
+    @classmethod
+    def write(cls, path: Path, content: bytes) -> WeightsFile:
+        """Write a file atomically, replacing what was there.
+
+        Raises:
+            OSError: if its folder is missing, not writable or full.
+        """
+        write_atomically(path, content, overwrite=True)
+        return cls(path, hashlib.sha256(content).hexdigest())
+
+    def read(self, *, instead: str = "pass another --weights FILE") -> tuple[bytes, str]:
+        """Return the file's content and its sha256 in hexadecimal, which is the one expected.
+
+        Args:
+            instead: what the user is told to do where the file cannot be used.
+
+        Raises:
+            WeightsChecksumError: if the sha256 differs from the one expected.
+            WeightsError: if the file is missing or cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError as cause:
+            raise self._unreadable(cause, instead) from cause
+        sha256 = hashlib.sha256(content).hexdigest()
+        if self.sha256 is not None and sha256 != self.sha256:
+            raise WeightsChecksumError(
+                f"'{self.path}' has sha256 {sha256}, but {self.sha256} was expected; "
+                f"reinstall with `pip install --force-reinstall dirac-enhance`, or {instead}"
+            )
+        return content, sha256
+
     def load(self) -> LoadedWeights:
         """Read the whole file; the bytes whose checksum is verified are the ones that are used.
 
@@ -64,7 +96,7 @@ class WeightsFile:
             WeightsChecksumError: if the sha256 differs from the one expected.
             WeightsError: if the file is missing, damaged or no enhancer weights.
         """
-        content, sha256 = self._verified()
+        content, sha256 = self.read()
         return LoadedWeights(self._metadata(BytesIO(content), len(content)), self._tensors(content), sha256)
 
     def verify(self) -> str:
@@ -74,7 +106,7 @@ class WeightsFile:
             WeightsChecksumError: if the sha256 differs from the one expected.
             WeightsError: if the file is missing, damaged or no enhancer weights.
         """
-        content, sha256 = self._verified()
+        content, sha256 = self.read()
         self._metadata(BytesIO(content), len(content))
         return sha256
 
@@ -88,21 +120,7 @@ class WeightsFile:
             with self.path.open("rb") as file:
                 return self._metadata(file, self.path.stat().st_size)
         except OSError as cause:
-            raise self._unreadable(cause) from cause
-
-    def _verified(self) -> tuple[bytes, str]:
-        """Return the file's content and its sha256, which is the one expected."""
-        try:
-            content = self.path.read_bytes()
-        except OSError as cause:
-            raise self._unreadable(cause) from cause
-        sha256 = hashlib.sha256(content).hexdigest()
-        if self.sha256 is not None and sha256 != self.sha256:
-            raise WeightsChecksumError(
-                f"'{self.path}' has sha256 {sha256}, but {self.sha256} was expected; "
-                "reinstall with `pip install --force-reinstall dirac-enhance`, or pass another --weights FILE"
-            )
-        return content, sha256
+            raise self._unreadable(cause, "pass another --weights FILE") from cause
 
     def _metadata(self, file: BinaryIO, size: int) -> WeightsMetadata:
         try:
@@ -119,9 +137,9 @@ class WeightsFile:
         except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as cause:
             raise WeightsError(f"'{self.path}' cannot be used: its tensors are damaged ({cause})") from cause
 
-    def _unreadable(self, cause: OSError) -> WeightsError:
+    def _unreadable(self, cause: OSError, instead: str) -> WeightsError:
         reason = "there is no such file" if isinstance(cause, FileNotFoundError) else cause.strerror
-        return WeightsError(f"cannot read the weights '{self.path}': {reason}; pass another --weights FILE")
+        return WeightsError(f"cannot read the weights '{self.path}': {reason}; {instead}")
 
 
 def _read_header(file: BinaryIO, size: int) -> str:
@@ -200,6 +218,4 @@ def save_weights(path: Path, state_dict: Mapping[str, Tensor], metadata: Weights
     import safetensors.torch
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
-    content = safetensors.torch.save(tensors, metadata={METADATA_KEY: metadata.to_json()})
-    write_atomically(path, content, overwrite=True)
-    return WeightsFile(path, hashlib.sha256(content).hexdigest())
+    return WeightsFile.write(path, safetensors.torch.save(tensors, metadata={METADATA_KEY: metadata.to_json()}))

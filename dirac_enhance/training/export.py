@@ -16,7 +16,7 @@ from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.cards import rows_section, settings_section, write_card
 from dirac_enhance.training.checkpoint import Checkpoint
 from dirac_enhance.training.lineage import RANDOM, PastRun, runs_of_recipe
-from dirac_enhance.training.manifest import add_to_manifest
+from dirac_enhance.training.manifest import add_to_manifest, folder_of_weights
 from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.weights import WeightsMetadata, save_weights
 
@@ -52,7 +52,7 @@ def export_weights(
 
     Args:
         checkpoint: whose averaged weights are exported.
-        folder: an existing folder; other rows of its manifest, and the hand-written part of a card, are kept.
+        folder: made if it is not there; other rows of its manifest, and the hand-written part of a card, are kept.
         sampling: defaults stored with the weights.
         half_precision: store float16, half the size; the network still runs in float32 or bfloat16.
 
@@ -70,13 +70,10 @@ def export_weights(
         raise TrainingError(f"weights of {size / 1e6:.1f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are exported")
     path = folder / f"{checkpoint.codec_id}.safetensors"
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with folder_of_weights(folder):
         weights = save_weights(path, tensors, _metadata(checkpoint, sampling))
         add_to_manifest(weights, codec_id=checkpoint.codec_id, parameters=parameters, summary=_summary(checkpoint))
         _write_card(path.with_suffix(".md"), checkpoint, parameters)
-    except OSError as cause:
-        raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
     return path
 
 

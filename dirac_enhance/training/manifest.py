@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dirac_enhance.atomic import write_atomically
+from dirac_enhance.errors import TrainingError
 from dirac_enhance.weights import WeightsFile
 
 MANIFEST_VERSION = 1
+
+
+@contextmanager
+def folder_of_weights(folder: Path) -> Iterator[None]:
+    """Make a folder, and those above it, where they are missing, for what is written to it meanwhile.
+
+    Raises:
+        TrainingError: if it cannot be made or written to, as on a full disk.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as cause:
+        raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
 
 
 def add_to_manifest(weights: WeightsFile, *, codec_id: str, parameters: int, summary: str) -> None:

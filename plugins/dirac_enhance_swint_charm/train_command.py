@@ -84,9 +84,9 @@ def train_codec(*, codec: str, resume: bool, from_weights: Path | None, **option
 def _describe(name: str) -> str:
     """Say how many parameters a configuration has, how many the paper's network, and why these differ."""
     from dirac_enhance_swint_charm.networks.config import CONFIGS, PAPER_MILLIONS, SIZE_REASONS
-    from dirac_enhance_swint_charm.networks.network import SwintCharm
+    from dirac_enhance_swint_charm.networks.network import parameter_count
 
-    count = sum(parameter.numel() for parameter in SwintCharm(CONFIGS[name]).parameters())
+    count = parameter_count(CONFIGS[name])
     return f"{name}: {count:,} parameters; the paper's network has {PAPER_MILLIONS} M: {SIZE_REASONS[name]}"
 
 

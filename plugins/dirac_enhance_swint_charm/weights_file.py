@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dirac_enhance import TrainingError, WeightsChecksumError, WeightsError, WeightsFile, bundled_weights
+from dirac_enhance import TrainingError, WeightsError, WeightsFile, bundled_weights
 from dirac_enhance_swint_charm.bitstream import MODEL_ID_BYTES
 from dirac_enhance_swint_charm.networks.config import CodecConfig
 
@@ -76,17 +75,7 @@ def load_codec_weights(file: WeightsFile) -> CodecWeights:
     """
     import safetensors.torch
 
-    try:
-        content = file.path.read_bytes()
-    except OSError as cause:
-        reason = "there is no such file" if isinstance(cause, FileNotFoundError) else cause.strerror
-        raise WeightsError(f"cannot read the codec's weights '{file.path}': {reason}; {_HOW_TO_GET}") from cause
-    sha256 = hashlib.sha256(content)
-    if file.sha256 is not None and sha256.hexdigest() != file.sha256:
-        raise WeightsChecksumError(
-            f"'{file.path}' has sha256 {sha256.hexdigest()}, but {file.sha256} was expected; reinstall with"
-            " `pip install --force-reinstall dirac-enhance`, or pass --codec-option weights=FILE"
-        )
+    content, sha256 = file.read(instead=_HOW_TO_GET)
     try:
         config, training = _read_metadata(content)
         state = safetensors.torch.load(content)
@@ -94,7 +83,7 @@ def load_codec_weights(file: WeightsFile) -> CodecWeights:
         raise WeightsError(
             f"'{file.path}' cannot be used: no weights of a SwinT-ChARM codec, or damaged ({cause}); {_HOW_TO_GET}"
         ) from cause
-    return CodecWeights(config, state, sha256.digest(), training)
+    return CodecWeights(config, state, bytes.fromhex(sha256), training)
 
 
 def _read_metadata(content: bytes) -> tuple[CodecConfig, dict[str, Any]]:

@@ -145,3 +145,9 @@ def _round_through(values: Tensor) -> Tensor:
 def _bits(likelihood: Tensor) -> Tensor:
     """Sum −log₂ over all but the first axis."""
     return -likelihood.flatten(1).log2().sum(dim=1)
+
+
+def parameter_count(config: CodecConfig) -> int:
+    """Count the parameters of a configuration's network."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in SwintCharm(config).parameters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dirac_enhance import TrainingError, WeightsFile
+from dirac_enhance import WeightsFile
 from dirac_enhance.training.cards import rows_section, settings_section, write_card
 from dirac_enhance.training.checkpoint import Checkpoint
-from dirac_enhance.training.manifest import add_to_manifest
+from dirac_enhance.training.manifest import add_to_manifest, folder_of_weights
 from dirac_enhance_swint_charm.networks.config import CodecConfig
-from dirac_enhance_swint_charm.networks.network import SwintCharm
+from dirac_enhance_swint_charm.networks.network import SwintCharm, parameter_count
 from dirac_enhance_swint_charm.weights_file import FORMAT_VERSION, MANIFEST_ID
 
 FILE_NAME = f"{MANIFEST_ID}.safetensors"
@@ -47,12 +46,9 @@ def export_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool =
         "codec_config": json.dumps(checkpoint.network),
         "training": json.dumps({**training, "history": checkpoint.history}),
     }
-    path = folder / FILE_NAME
-    content = _with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata))
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
-    return WeightsFile(path, hashlib.sha256(content).hexdigest())
+    return WeightsFile.write(
+        folder / FILE_NAME, _with_sorted_metadata(safetensors.torch.save(tensors, metadata=metadata))
+    )
 
 
 def ship_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = True) -> WeightsFile:
@@ -66,17 +62,12 @@ def ship_codec(checkpoint: Checkpoint, folder: Path, *, half_precision: bool = T
     Raises:
         TrainingError: if the folder cannot be written to, as on a full disk.
     """
-    parameters = sum(
-        parameter.numel() for parameter in SwintCharm(CodecConfig.from_dict(checkpoint.network)).parameters()
-    )
+    parameters = parameter_count(CodecConfig.from_dict(checkpoint.network))
     size = f"{parameters / 1e6:.1f} M parameters, {checkpoint.iteration:,} iterations"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with folder_of_weights(folder):
         weights = export_codec(checkpoint, folder, half_precision=half_precision)
         add_to_manifest(weights, codec_id=MANIFEST_ID, parameters=parameters, summary=f"{size}, the codec itself")
         write_card(weights.path.with_suffix(".md"), _sections(checkpoint, parameters))
-    except OSError as cause:
-        raise TrainingError(f"cannot write to '{folder}': {cause.strerror}; pass another -o FOLDER") from cause
     return weights
 
 
