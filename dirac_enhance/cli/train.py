@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs",
     type=FILE,
+    multiple=True,
     show_default="none; pairs are made on the fly",
-    help="Index of pairs made beforehand, as `dirac-enhance make-pairs` writes it.",
+    help="Index of pairs made beforehand, as `dirac-enhance make-pairs` writes it; may be repeated.",
 )
 @click.option("--held-out", type=SHARE, default=0.1, help="Share of the pairs' originals kept for validation.")
 @click.option("--limit-pairs", type=COUNT, show_default="all", help="Train on at most so many pairs.")
@@ -96,6 +97,12 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 0.75),
     default=0.167,
     help="Share of each batch at t = 990, which steps 1 evaluates.",
+)
+@click.option(
+    "--last-share",
+    type=click.FloatRange(0, 0.75),
+    default=0.0,
+    help="Share of each batch at the last of few evaluations, noised from the network's own first estimate.",
 )
 @click.option("--own-estimates", default=0.5, help="Share of pairs noised from the network's own first estimate.")
 @click.option(
@@ -182,10 +189,10 @@ def _pair_set(options: dict[str, Any]) -> PairSet | None:
     """Take the options about stored pairs out of `options`."""
     from dirac_enhance.training.plan import PairSet
 
-    index = options.pop("pairs")
+    indexes = options.pop("pairs")
     limit, memory = options.pop("limit_pairs"), options.pop("pair_memory")
     others = {name: options.pop(name) for name in ("held_out", "symmetries", "colour_symmetries", "grid")}
-    return None if index is None else PairSet(index, limit=limit, memory=memory, **others)
+    return PairSet(indexes, limit=limit, memory=memory, **others) if indexes else None
 
 
 def _start(run: TrainingRun, weights: Path | None) -> Path:

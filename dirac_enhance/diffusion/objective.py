@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dirac_enhance.diffusion.schedule import NoiseSchedule, late_start_timestep
+from dirac_enhance.diffusion.trajectory import END_NOISE
 
 FIRST_TIMESTEP = 990
 """Where DIRAC-1 evaluates the network."""
@@ -24,19 +25,34 @@ their noise, 0 dB, around the centre."""
 
 
 def sample_timesteps(
-    count: int, *, schedule: NoiseSchedule, generator: torch.Generator, first_share: float = FIRST_SHARE
+    count: int,
+    *,
+    schedule: NoiseSchedule,
+    generator: torch.Generator,
+    first_share: float = FIRST_SHARE,
+    last_share: float = 0.0,
 ) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    A `first_share`, at least one, is 990; a quarter is uniform over all T; the rest has at most `DECISIVE_NOISE`,
-    densest where the residual's signal-to-noise ratio crosses 0 dB.
+    A `first_share`, at least one, is 990; a quarter is uniform over all T; a `last_share`, at the batch's end, is where
+    log-SNR spacing ends; the rest has at most `DECISIVE_NOISE`, densest where the residual's signal-to-noise ratio
+    crosses 0 dB.
     """
+    last = torch.full((int(count * last_share),), schedule.timestep_at(END_NOISE))
+    drawn = _draw_timesteps(count - len(last), count, schedule=schedule, generator=generator, first_share=first_share)
+    return torch.cat((drawn, last))
+
+
+def _draw_timesteps(
+    left: int, count: int, *, schedule: NoiseSchedule, generator: torch.Generator, first_share: float
+) -> Tensor:
+    """Draw `left` timesteps, shares being those of `count`."""
     first = max(1, int(count * first_share))
     uniform = math.ceil(count / 4)
-    anywhere = torch.randint(schedule.num_timesteps, (first + uniform,), generator=generator)[:count]
+    anywhere = torch.randint(schedule.num_timesteps, (first + uniform,), generator=generator)[:left]
     anywhere[:first] = min(FIRST_TIMESTEP, schedule.num_timesteps - 1)
     ratios = schedule.noise_to_signal[: schedule.timestep_at(DECISIVE_NOISE) + 1]
-    drawn = torch.randn(count - len(anywhere), generator=generator, dtype=torch.float64) * CROSSING_SPREAD
+    drawn = torch.randn(left - len(anywhere), generator=generator, dtype=torch.float64) * CROSSING_SPREAD
     drawn = (drawn + math.log(CROSSING)).exp().clamp(ratios[0], ratios[-1])
     decisive = torch.searchsorted(ratios, drawn).clamp(max=len(ratios) - 1)
     return torch.cat((anywhere, decisive))

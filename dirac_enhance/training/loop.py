@@ -202,7 +202,11 @@ class _Loop:
         )
         residual = original - base
         timestep = sample_timesteps(
-            len(base), schedule=self.schedule, generator=self.timesteps, first_share=self.settings.first_share
+            len(base),
+            schedule=self.schedule,
+            generator=self.timesteps,
+            first_share=self.settings.first_share,
+            last_share=self.settings.last_share,
         ).to(device)
         known = batch.known_rate_factor.to(device)
         noised_residual = self._noise(residual, base, timestep, known)
@@ -223,7 +227,9 @@ class _Loop:
         noise = torch.randn(residual.shape, generator=self.generator, device=residual.device)
         alpha_bar_t = self.alpha_bar[timestep].view(-1, 1, 1, 1)
         noised = q_sample(residual, noise, alpha_bar_t=alpha_bar_t)
-        drawn = torch.rand(len(timestep), generator=self.timesteps).to(timestep.device) < self.settings.own_estimates
+        drawn = torch.rand(len(timestep), generator=self.timesteps) < self.settings.own_estimates
+        drawn[len(drawn) - int(len(drawn) * self.settings.last_share) :] = True
+        drawn = drawn.to(timestep.device)
         own = (drawn & (timestep < self.late_start)).nonzero()[:, 0]
         if len(own) == 0:
             return noised

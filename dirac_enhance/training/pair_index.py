@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from dirac_enhance.errors import TrainingError
@@ -70,6 +70,25 @@ def read_index(path: Path) -> tuple[PairRow, ...]:
         raise TrainingError(f"cannot read the index '{path}': {cause.strerror}; pass --pairs INDEX.csv") from cause
     except csv.Error as cause:
         raise TrainingError(f"the index '{path}' is no CSV file: {cause}") from cause
+
+
+def read_indexes(paths: Sequence[Path]) -> tuple[tuple[PairRow, ...], Path]:
+    """Read several indexes as one.
+
+    Returns:
+        The rows of all, and the folder that their bitstreams are relative to: the lowest that holds every index.
+
+    Raises:
+        TrainingError: as for `read_index`.
+    """
+    folders = [path.parent.resolve() for path in paths]
+    common = Path(os.path.commonpath(folders))
+    rows = [
+        replace(row, bitstream=str(folder.relative_to(common) / row.bitstream))
+        for path, folder in zip(paths, folders, strict=True)
+        for row in read_index(path)
+    ]
+    return tuple(rows), common
 
 
 def _column(name: str) -> str:

@@ -36,7 +36,7 @@ class PairSet:
     """Pairs made beforehand, and how they are used.
 
     Args:
-        index: CSV file that lists them; the streams lie beside it.
+        indexes: CSV files that list them; the streams lie beside each.
         held_out: share of the originals whose pairs are for validation only.
         limit: train on at most so many pairs; smaller limits take a part of what larger ones take.
         symmetries: "none", "flips" or "flips-and-turns".
@@ -45,7 +45,7 @@ class PairSet:
         memory: MiB that decoded pairs may take; the others are decoded each time they are drawn.
     """
 
-    index: Path
+    indexes: tuple[Path, ...]
     held_out: float = 0.1
     limit: int | None = None
     symmetries: Symmetries = "flips-and-turns"
@@ -169,17 +169,17 @@ def _gather_fresh(plan: TrainingPlan, codec: Codec) -> _Gathered:
 def _gather_stored(plan: TrainingPlan, chosen: PairSet, codec: Codec) -> _Gathered:
     """Read pairs made beforehand; a codec that only decodes has the rate factors that occur, evenly laid out."""
     from dirac_enhance.training.pair_files import PairFiles
-    from dirac_enhance.training.pair_index import read_index, split_rows
+    from dirac_enhance.training.pair_index import read_indexes, split_rows
     from dirac_enhance.training.stored_pairs import PairReader, StoredPairRecipe, load_pairs
     from dirac_enhance.training.validation import hold_out
 
     if plan.validation is not None:
         raise TrainingError("--validation codes pictures anew; with --pairs, leave it out and pass --held-out SHARE")
-    rows = read_index(chosen.index)
+    rows, streams = read_indexes(chosen.indexes)
     low, high = plan.rate_bounds or (-math.inf, math.inf)
     within = [row for row in rows if low <= row.rate_factor <= high]
     training, apart = split_rows(within, held_out=chosen.held_out, limit=chosen.limit)
-    files = PairFiles(chosen.index.parent, plan.data, codec)
+    files = PairFiles(streams, plan.data, codec)
     pool = load_pairs(training, files, memory=chosen.memory, shares=plan.shares, held_out=apart)
     recipe = StoredPairRecipe(
         plan.crop_size,

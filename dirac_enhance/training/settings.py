@@ -26,6 +26,8 @@ class TrainingSettings:
         lpips_weight: weight of the LPIPS term.
         lpips_share: share of the batch, drawn at random, that the LPIPS term is computed on.
         first_share: share of each batch at t = 990, which steps 1 evaluates; at least one pair.
+        last_share: share of each batch at the last evaluation of log-SNR spacing, noised from the network's own first
+            estimate: what `--steps 100` ends with, and what the LPIPS term most bears on.
         own_estimates: share of the pairs, among timesteps after the late start, that are noised from the network's own
             first estimate.
         rate_weighting: "power" divides the squared error by the mean residual power at the pair's rate factor, so
@@ -53,6 +55,7 @@ class TrainingSettings:
     lpips_weight: float = 0.01
     lpips_share: float = 0.5
     first_share: float = FIRST_SHARE
+    last_share: float = 0.0
     own_estimates: float = 0.5
     rate_weighting: RateWeighting = "root"
     gradient_clip: float = 1.0
@@ -72,7 +75,8 @@ class TrainingSettings:
             raise TrainingError(f"no noise schedule '{self.schedule}'; the schedules are {', '.join(SCHEDULES)}")
         iterations, minutes = (1 if limit is None else limit for limit in (self.iterations, self.minutes))
         counts_fit = min(self.batch_size, self.interval, self.validation_interval, iterations) >= 1
-        shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1 and 0 <= self.first_share <= 0.75
+        shares_fit = 0 <= self.cooldown <= 1 and 0 < self.lpips_share <= 1
+        shares_fit &= min(self.first_share, self.last_share) >= 0 and self.first_share + self.last_share <= 0.75
         if not (counts_fit and shares_fit and minutes > 0 and self.workers >= 0):
             raise TrainingError(f"a training setting is out of range: {self}")
 

@@ -28,7 +28,7 @@ from dirac_enhance.training.settings import KeepBest
 LARGEST_SIDE = 256
 SIDE_UNIT = 32
 """Sides are multiples of this: of every network's stride, and no smaller than LPIPS takes."""
-EVALUATIONS = 4
+EVALUATIONS = 2
 HELD_OUT_CROPS = 64
 RATE_GROUPS = 4
 

@@ -14,6 +14,7 @@ from dirac_enhance.diffusion.objective import (
 )
 from dirac_enhance.diffusion.schedule import build_schedule, late_start_timestep, linear_schedule
 from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
+from dirac_enhance.diffusion.trajectory import log_snr_timesteps
 
 
 def drawn(count: int, *, seed: int = 0, schedule: str = "linear") -> torch.Tensor:
@@ -44,6 +45,17 @@ def test_the_share_of_the_first_timestep_can_be_chosen_and_a_quarter_stays_unifo
     assert (timesteps == 990).sum() >= 600
     assert (timesteps[600:900] > 250).any()
     assert (timesteps[900:] <= 250).all()
+
+
+def test_a_share_can_be_where_few_evaluations_end() -> None:
+    generator = torch.Generator().manual_seed(0)
+    timesteps = sample_timesteps(
+        1_200, schedule=linear_schedule(), generator=generator, first_share=0.25, last_share=0.25
+    )
+    assert (timesteps[:300] == 990).all()
+    assert (timesteps[300:600] > 250).any()
+    assert timesteps[600:900].unique().numel() > 50
+    assert (timesteps[900:] == log_snr_timesteps(linear_schedule(), start=190, count=2)[-1]).all()
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -353,15 +353,18 @@ def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photog
     assert load_checkpoint(tmp_path).recipe["processes"] == 2
 
 
-def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(run: TrainingRun) -> None:
-    settings = replace(SETTINGS, own_estimates=1.0)
+@pytest.mark.parametrize("shares", [{"own_estimates": 1.0}, {"own_estimates": 0.0, "last_share": 0.5}])
+def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(
+    run: TrainingRun, shares: dict[str, float]
+) -> None:
+    settings = replace(SETTINGS, **shares)
     state = loop._build_state(run.network, settings, torch.device("cpu"))
     process = loop._Loop(replace(run, settings=settings), ProcessGroup(0, 1, torch.device("cpu")), state)
-    residual, timestep = torch.full((2, 3, 8, 8), 0.3), torch.tensor([40, 400])
+    residual, timestep = torch.full((2, 3, 8, 8), 0.3), torch.tensor([400, 40])
     noised = process._noise(residual, torch.zeros(2, 3, 8, 8), timestep, torch.full((2,), 8.0))
     signal = SCHEDULE.alpha_bar[timestep].sqrt().float()
     spread = (1 - SCHEDULE.alpha_bar[timestep]).sqrt().float()
-    # An untrained network's estimate is zero: nothing of r_0 is left at t = 40; at t = 400 it is all there.
-    assert noised[0].mean().abs() < 3 * spread[0] / 192**0.5
-    assert (noised[1].mean() - 0.3 * signal[1]).abs() < 3 * spread[1] / 192**0.5
-    assert noised[0].std() == pytest.approx(spread[0].item(), rel=0.2)
+    # An untrained network's estimate is zero: nothing of r_0 is left at t = 40, the batch's end; at t = 400 all of it is.
+    assert (noised[0].mean() - 0.3 * signal[0]).abs() < 3 * spread[0] / 192**0.5
+    assert noised[1].mean().abs() < 3 * spread[1] / 192**0.5
+    assert noised[1].std() == pytest.approx(spread[1].item(), rel=0.2)

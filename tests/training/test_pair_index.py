@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dirac_enhance.errors import TrainingError
-from dirac_enhance.training.pair_index import PairRow, open_index, read_index, split_rows
+from dirac_enhance.training.pair_index import PairRow, open_index, read_index, read_indexes, split_rows
 
 VIDEO_INDEX = "bitstream,file,x,y,width,height,qp,bytes\na_y8_x37_qp27.bin,far__a.jpg,37,8,256,256,27,4476\n"
 HEADER = "bitstream,file,x,y,width,height,rate_factor,bytes\n"
@@ -36,6 +36,16 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
             append(ROW)
     assert read_index(path) == (ROW, ROW)
     assert path.read_text().startswith(HEADER)
+
+
+def test_several_indexes_are_read_as_one(tmp_path: Path) -> None:
+    for name in ("many", "few/low"):
+        (tmp_path / name).mkdir(parents=True)
+        with open_index(tmp_path / name / "index.csv") as append:
+            append(ROW)
+    rows, folder = read_indexes([tmp_path / "many/index.csv", tmp_path / "few/low/index.csv"])
+    assert [folder / row.bitstream for row in rows] == [tmp_path / "many/0.bin", tmp_path / "few/low/0.bin"]
+    assert read_indexes([tmp_path / "many/index.csv"]) == ((ROW,), tmp_path / "many")
 
 
 @pytest.mark.parametrize("torn", ["1.bin,a.png,0,0,32", HEADER[:9]])

@@ -26,7 +26,7 @@ def plan(photographs: Path, tmp_path: Path, qp_codec: QuantisingCodec) -> Traini
     made = PairPlan(photographs, tmp_path / "pairs", count=12, crop_size=64, rate_bounds=(0, 40))
     make_pairs(made, qp_codec, report=lambda _: None)
     settings = TrainingSettings(batch_size=2, iterations=2, lpips_weight=0, workers=0, keep_best="gain")
-    pairs = PairSet(made.index, held_out=0.3)
+    pairs = PairSet((made.index,), held_out=0.3)
     return TrainingPlan(photographs, tmp_path / "run", settings, pairs, "tiny", crop_size=32, precision="float32")
 
 
