@@ -364,7 +364,7 @@ def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(
     noised = process._noise(residual, torch.zeros(2, 3, 8, 8), timestep, torch.full((2,), 8.0))
     signal = SCHEDULE.alpha_bar[timestep].sqrt().float()
     spread = (1 - SCHEDULE.alpha_bar[timestep]).sqrt().float()
-    # An untrained network's estimate is zero: nothing of r_0 is left at t = 40, the batch's end; at t = 400 all of it is.
+    # An untrained network's estimate is zero: nothing of r_0 is left at t = 40, the batch's end; at 400 all of it is.
     assert (noised[0].mean() - 0.3 * signal[0]).abs() < 3 * spread[0] / 192**0.5
     assert noised[1].mean().abs() < 3 * spread[1] / 192**0.5
     assert noised[1].std() == pytest.approx(spread[1].item(), rel=0.2)
