@@ -88,7 +88,10 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                     "simulated JPEG: floating-point DCT, chroma every second pixel, repeated on decoding, nothing"
                     " rounded to 8 bits"
                 ),
-                measuring="PSNR of floating-point pictures clamped to [0, 1], mean over pictures",
+                measuring=(
+                    "PSNR of floating-point pictures clamped to [0, 1], mean over pictures; what DDRM's program restores"
+                    " is read from its PNG, rounded to 8 bits"
+                ),
                 source=_DDRM,
             ),
             Protocol(
