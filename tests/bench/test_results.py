@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +47,20 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     results = replace(RESULTS, left_out=(LeftOut("lpips", "no backbone"),)).with_cells([PUBLISHED, STEPS, BASE])
 
     assert read_results(written(tmp_path / "r.json", results)) == results
+
+
+def test_the_csv_file_says_how_surely_published_figures_are_known() -> None:
+    read = replace(
+        PUBLISHED, key=replace(PUBLISHED.key, peer="read"), published=Printed("a, paper", True, {"psnr": "25.50"})
+    )
+    text = RESULTS.with_cells([BASE, PUBLISHED, read]).to_csv()
+    rows = list(csv.DictReader(io.StringIO(text)))
+
+    assert [(row["psnr"], row["verified"], row["marks"], row["source"]) for row in rows] == [
+        ("25.5", "no", "psnr≈", "somewhere"),
+        ("25.5", "yes", "", "a, paper"),
+        ("30.5", "", "", ""),
+    ]
 
 
 def test_an_infinite_value_is_null_and_so_is_its_mean() -> None:
