@@ -52,7 +52,7 @@ def labels(axes: Axes) -> list[str]:
     return [text.get_text() for text in legend.get_texts()]
 
 
-def annotations(axes: Axes) -> list[tuple[str, float, float]]:
+def beside_points(axes: Axes) -> list[tuple[str, float, float]]:
     """Each text beside a point, and the point."""
     return [
         (text.get_text(), *map(float, text.xy))  # type: ignore[misc] # a point has two coordinates
@@ -66,7 +66,7 @@ def panels(figure: Figure | None) -> list[Axes]:
     return figure.axes
 
 
-def approximately(expected: list[Curve]) -> list[Curve]:
+def approximately(expected: list[Curve]) -> list[tuple[str, Any, Any]]:
     return [(label, pytest.approx(x), pytest.approx(y)) for label, x, y in expected]
 
 
@@ -135,7 +135,7 @@ def test_traversal_goes_through_the_steps_of_each_rate_from_the_first_to_the_las
         [("rate 10", [27.5, 27.3, 27.0], [0.28, 0.24, 0.2]), ("rate 20", [30.0, 29.8, 29.5], [0.28, 0.24, 0.2])]
     )
     assert labels(axes) == ["rate 10", "rate 20"]
-    assert [each for each in annotations(axes) if each[0] != "jpeg2png"] == [
+    assert [each for each in beside_points(axes) if each[0] != "jpeg2png"] == [
         ("1", 27.5, 0.28),
         ("100", 27.0, 0.2),
         ("1", 30.0, 0.28),
@@ -156,7 +156,7 @@ def test_traversal_has_the_plain_codec_as_a_square_and_others_as_crosses(table: 
 
     assert points == {"s": [(26.5, 0.32), (29.0, 0.32)], "x": [(26.75, 0.33), (29.25, 0.33)]}
     assert all(line.get_markerfacecolor() == "white" for line in axes.lines if line.get_marker() == "s")
-    assert [each for each in annotations(axes) if each[0] == "jpeg2png"] == [
+    assert [each for each in beside_points(axes) if each[0] == "jpeg2png"] == [
         ("jpeg2png", 26.75, 0.33),
         ("jpeg2png", 29.25, 0.33),
     ]
@@ -170,7 +170,7 @@ def test_walks_of_several_samples_and_a_single_step_are_named(table: Callable[..
     (axes,) = panels(plot_traversal(table(*cells)))
 
     assert labels(axes) == ["rate 10", "rate 10, mean of 8"]
-    assert [text for text, *_ in annotations(axes)] == ["100", "100"]
+    assert [text for text, *_ in beside_points(axes)] == ["100", "100"]
 
 
 def published(mark: str) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def test_unverified_figures_are_marked_in_the_legend_and_explained(
     assert f"jpeg, Elsewhere (published){mark}" in labels(*panels(distortion))
     assert "jpeg, Somebody (published)" in labels(*panels(distortion))
     assert "jpeg, Elsewhere (published)" in labels(*panels(perception)), "its LPIPS is verified"
-    assert (f"Elsewhere{mark}", 27.7, 0.25) in annotations(*panels(traversal))
+    assert (f"Elsewhere{mark}", 27.7, 0.25) in beside_points(*panels(traversal))
     for figure in (distortion, perception, traversal):
         assert figure is not None
         assert figure.get_supxlabel() == meaning

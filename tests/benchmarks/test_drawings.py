@@ -1,13 +1,17 @@
-"""The pictures of the analyses of sampling: which figures they draw where, and what their curves are called."""
+"""The pictures of the analyses: which figures they draw where, and what their curves are called."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
+from appendix_figures import draw_residuals, draw_schedules
+from dirac_enhance.diffusion.schedule import build_schedule
+from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from few_evaluations_pages import draw_planes
 from trajectory_pages import draw_figure_7
 
@@ -154,3 +158,68 @@ def test_figure_7_says_what_its_axes_are() -> None:
     legend = panels[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["quality 10", "quality 40"]
+
+
+def trained(schedule: str, method: str, psnr: float, lpips: float) -> dict[str, Any]:
+    """A row of `schedule_ablation.py`."""
+    return {"quality": 10.0, "schedule": schedule, "method": method, "psnr": psnr, "lpips_alex": lpips}
+
+
+def test_schedules_are_drawn_over_time_and_their_networks_between_distortion_and_perception() -> None:
+    constants = {name: SCHEDULES[name] for name in ("linear", "cosine")}
+    rows = [
+        trained("linear", "base", 26.0, 0.3),
+        trained("linear", "steps 1", 27.0, 0.25),
+        trained("cosine", "steps 1", 27.1, 0.24),
+        trained("linear", "steps 100, paper", 26.5, 0.2),
+    ]
+    over_time, plane = draw_schedules({"codec": "jpeg", "schedules": constants, "rows": rows}).axes
+
+    for (label, x, y), name in zip(curves(over_time), constants, strict=True):
+        signal = build_schedule(constants[name]).alpha_bar
+        assert label == name
+        assert x == pytest.approx([t / len(signal) for t in range(len(signal))])
+        assert y == pytest.approx(signal.tolist())
+    points = {
+        (line.get_marker(), line.get_color(), x[0], y[0])
+        for line, (_, x, y) in zip(plane.lines, curves(plane), strict=True)
+        if x
+    }
+    assert points == {
+        ("x", "black", 26.0, 0.3),
+        ("o", "C0", 27.0, 0.25),
+        ("o", "C1", 27.1, 0.24),
+        ("^", "C0", 26.5, 0.2),
+    }
+    assert (plane.get_title(), plane.get_xlabel(), plane.get_ylabel()) == ("quality 10", "PSNR, dB", "LPIPS")
+    assert plane.yaxis_inverted()
+
+
+def counted(of: str, quality: float | None, channel: str, lowest: int, *counts: int) -> dict[str, Any]:
+    """A row of `residual_histograms.py`."""
+    return {"of": of, "quality": quality, "channel": channel, "lowest": lowest, "counts": list(counts)}
+
+
+def shares(axes: Axes) -> dict[str, dict[float, float]]:
+    """Label → level → share, of what occurs."""
+    return {
+        label: {level: share for level, share in zip(x, y, strict=True) if not math.isnan(share)}
+        for label, x, y in curves(axes)
+    }
+
+
+def test_histograms_are_shares_by_channel_and_by_quality() -> None:
+    rows = [
+        *(counted("pixels", None, channel, 100, 3, 1) for channel in "RGB"),
+        *(counted("residual", 10.0, channel, -1, 1, 2, 1) for channel in "RGB"),
+        *(counted("residual", 40.0, channel, 0, 4) for channel in "RGB"),
+    ]
+    pixels, residuals, rates = draw_residuals({"codec": "jpeg", "rows": rows}).axes
+
+    assert shares(pixels) == {channel: {100: 0.75, 101: 0.25} for channel in "RGB"}
+    assert shares(residuals) == {channel: {-1: 0.125, 0: 0.75, 1: 0.125} for channel in "RGB"}
+    assert shares(rates) == {"quality 10": {-1: 0.25, 0: 0.5, 1: 0.25}, "quality 40": {0: 1.0}}
+    assert [axes.get_xlabel() for axes in (pixels, residuals, rates)] == [
+        *("value of a pixel, 8-bit levels", "residual, 8-bit levels", "residual, 8-bit levels"),
+    ]
+    assert [axes.get_yscale() for axes in (pixels, residuals, rates)] == ["linear", "log", "log"]
