@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
     "training": "atomic codec device diffusion enhancer errors guard image metrics networks tiling weights window",
     "testing": "codec contract errors window",
-    "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search",
+    "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search sampling",
     "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
     "cli": "*",
 }

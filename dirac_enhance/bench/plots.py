@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dirac_enhance import BenchmarkError
 from dirac_enhance.atomic import write_atomically
 from dirac_enhance.bench.measures import Measure
+from dirac_enhance.bench.published_markdown import LEGEND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from dirac_enhance.bench.cells import Cell, Method
     from dirac_enhance.bench.results_table import ResultsTable
+    from dirac_enhance.bench.series import Series
 
 _INCHES = (6.0, 4.4)
 _DOTS_PER_INCH = 150
@@ -113,10 +115,9 @@ def _draw_rate(
         note = f"{label}, mean of {samples}" if samples > 1 else label
         x, y = ([_mean(cell, measure) for cell in walk] for measure in measures)
         axes.plot(x, y, marker="o", markersize=4, color=colour, linestyle=("-", ":", "-.")[number % 3], label=note)
-        for cell, horizontal, vertical in {0: (walk[0], x[0], y[0]), 1: (walk[-1], x[-1], y[-1])}.values():
-            axes.annotate(
-                str(cell.key.steps), (horizontal, vertical), textcoords="offset points", xytext=(5, 3), fontsize=7
-            )
+        for end in dict.fromkeys((0, len(walk) - 1)):
+            steps = str(walk[end].key.steps)
+            axes.annotate(steps, (x[end], y[end]), textcoords="offset points", xytext=(5, 3), fontsize=7)
     for cell in cells:
         if cell.key.method != "steps":
             x_value, y_value = (_mean(cell, measure) for measure in measures)
@@ -124,9 +125,8 @@ def _draw_rate(
                 axes.plot([x_value], [y_value], marker="s", color=colour, markerfacecolor="white", linestyle="")
             else:
                 axes.plot([x_value], [y_value], marker="x", color=colour, linestyle="")
-                axes.annotate(
-                    cell.key.peer or "", (x_value, y_value), textcoords="offset points", xytext=(5, -8), fontsize=7
-                )
+                name = f"{cell.key.peer or ''}{_marks(cell, *measures)}"
+                axes.annotate(name, (x_value, y_value), textcoords="offset points", xytext=(5, -8), fontsize=7)
 
 
 def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | None:
@@ -149,19 +149,26 @@ def _plot_rates(table: ResultsTable, measures: Sequence[Measure]) -> Figure | No
             if points:
                 style = _STYLES.get(each.key.method, {"marker": "o"})
                 x, y = zip(*sorted(points), strict=True)
-                axes.plot(
-                    x,
-                    y,
-                    markersize=4,
-                    label=f"{each.name} (published)" if each.key.method == "published" else each.name,
-                    **style,
-                )
+                axes.plot(x, y, markersize=4, label=_label(each, measure), **style)
         _finish(axes)
         axes.xaxis.set_major_formatter("{x:g}")
         low, high = axes.get_xlim()
         axes.xaxis.set_minor_formatter("{x:g}" if high < 10 * low else "")  # over a decade they would overlap
         axes.tick_params(axis="x", which="both", labelsize=8)
     return figure
+
+
+def _label(series: Series, measure: Measure) -> str:
+    """Name a curve; a published one with the marks of its figures of this measure."""
+    if series.key.method != "published":
+        return series.name
+    return f"{series.name} (published){series.marks(measure.id)}"
+
+
+def _marks(cell: Cell, *measures: Measure) -> str:
+    """The marks of a cell's figures of these measures that are not verified."""
+    marks = {} if cell.published is None else cell.published.marks
+    return "".join(dict.fromkeys(marks[each.id] for each in measures if each.id in marks))
 
 
 def _rates(cells: Iterable[Cell]) -> list[float]:
@@ -185,6 +192,8 @@ def _panels(table: ResultsTable, number: int) -> tuple[Figure, list[Axes]]:
         raise BenchmarkError("plots need matplotlib; run `pip install 'dirac-enhance[plots]'`") from cause
     figure = Figure(figsize=(_INCHES[0] * number, _INCHES[1]), layout="constrained")
     figure.suptitle(table.title, fontsize=9)
+    if table.marks:
+        figure.supxlabel("; ".join(LEGEND.get(mark, mark) for mark in table.marks), fontsize=7)
     axes = figure.subplots(1, number, squeeze=False)
     return figure, list(axes[0])
 

@@ -23,6 +23,7 @@ class Protocol:
         coding: what exactly was coded.
         measuring: what was compared with what, and the conventions of the metrics.
         source: where this is written down.
+        reference_only: why nothing measured here can stand beside its figures; empty where something can.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Protocol:
     coding: str
     measuring: str
     source: str
+    reference_only: str = ""
 
 
 SIMULATED_JPEG = "simulated-jpeg"
@@ -71,7 +73,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 id="jpeg-colour-perceptual",
                 base="libjpeg",
                 coding="RGB, libjpeg, 4:2:0",
-                measuring="LPIPS, DISTS and no-reference metrics of pyiqa",
+                measuring="LPIPS (AlexNet), DISTS and no-reference metrics of pyiqa",
                 source="jp-guo/CODiff:README.md@86e2f04",
             ),
             Protocol(
@@ -80,6 +82,10 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 coding="imagenet-ctest10k at 256×256, JPEG",
                 measuring="FID, inception score, classification accuracy (%), perceptual distance",
                 source="Palette, arXiv 2111.05826",
+                reference_only=(
+                    "their FID is a distance from other pictures than the originals, which have 2.7 in it and not 0,"
+                    " and the other figures are a classifier's"
+                ),
             ),
             Protocol(
                 id="ddrm-jpeg",
@@ -88,14 +94,19 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                     "simulated JPEG: floating-point DCT, chroma every second pixel, repeated on decoding, nothing"
                     " rounded to 8 bits"
                 ),
-                measuring="PSNR of floating-point pictures clamped to [0, 1], mean over pictures",
+                measuring=(
+                    "PSNR of floating-point pictures clamped to [0, 1], mean over pictures; what DDRM's program"
+                    " restores is read from its PNG, rounded to 8 bits"
+                ),
                 source=_DDRM,
             ),
             Protocol(
                 id="codec",
                 base="own bits",
                 coding="RGB at full resolution, rate in bits per pixel",
-                measuring="PSNR over all RGB samples; LPIPS; FID and KID over 256×256 half-overlapping patches",
+                measuring=(
+                    "PSNR over all RGB samples; LPIPS (AlexNet); FID and KID over 256×256 half-overlapping patches"
+                ),
                 source="facebookresearch/NeuralCompression:projects/illm@3f12280",
             ),
         )

@@ -20,6 +20,8 @@ Evidence = Literal["read", "measured", "plotted", "remembered"]
 RateUnit = Literal["quality", "bpp", "lowest"]
 """Of `Figure.rate`: libjpeg quality, bits per pixel, or unsaid: the lowest rate of the paper."""
 
+_LPIPS, _OUR_BACKBONE = "lpips", "alexnet"
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -35,6 +37,7 @@ class Figure:
         source: repository, path and commit, or paper.
         protocol: id of how it was measured.
         setting: what else was special: steps, training, a knob's value; often empty.
+        backbone: of LPIPS, "alexnet" for example; None where it is not known, and for other metrics.
     """
 
     method: str
@@ -46,6 +49,7 @@ class Figure:
     source: str
     protocol: str
     setting: str = ""
+    backbone: str | None = None
 
     @property
     def value(self) -> float:
@@ -56,6 +60,11 @@ class Figure:
     def verified(self) -> bool:
         """Whether the number itself was read in its source or measured, neither estimated nor remembered."""
         return self.evidence in ("read", "measured")
+
+
+def comparable(figure: Figure) -> bool:
+    """Whether it may stand beside ours of its metric in its protocol: LPIPS of another backbone is another metric."""
+    return figure.metric != _LPIPS or figure.backbone == _OUR_BACKBONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +212,10 @@ def _parse_table(table: Mapping[str, Any]) -> Table:
 
 
 def _parse_row(row: Mapping[str, Any], table: Mapping[str, Any]) -> Iterator[Figure]:
-    """A row has one printed number, or null, for each metric; source and evidence are the table's unless it says."""
+    """A row has one printed number, or null, for each metric; source and evidence are the table's unless it says.
+
+    A table with LPIPS says by which backbone, or null where that is not known.
+    """
     for metric, printed in zip(table["metrics"], row["values"], strict=True):
         if printed is None:
             continue
@@ -218,4 +230,5 @@ def _parse_row(row: Mapping[str, Any], table: Mapping[str, Any]) -> Iterator[Fig
             source=row.get("source", table["source"]),
             protocol=table["protocol"],
             setting=row.get("setting", ""),
+            backbone=table["lpips_backbone"] if metric == _LPIPS else None,
         )

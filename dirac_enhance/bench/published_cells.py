@@ -8,7 +8,7 @@ from dataclasses import replace
 from dirac_enhance.bench.cells import Cell, CellKey, Printed, Values
 from dirac_enhance.bench.measures import MEASURES
 from dirac_enhance.bench.protocols import PROTOCOLS, also_meets, find_protocol
-from dirac_enhance.bench.published import Figure, Table, load_published
+from dirac_enhance.bench.published import Figure, Table, comparable, load_published
 from dirac_enhance.bench.published_markdown import MARKS
 from dirac_enhance.bench.results import Results
 
@@ -33,7 +33,7 @@ def with_published(results: Results) -> Results:
 def published_cells(
     *, set_name: str, protocols: Iterable[str], measures: Collection[str], rates: Collection[float]
 ) -> tuple[Cell, ...]:
-    """Return what was published on a set in a protocol that ours meet.
+    """Return what was published on a set in a protocol that ours meet, but for LPIPS of other backbones.
 
     Args:
         set_name: a preset's id, or as published figures name it.
@@ -60,7 +60,7 @@ def _cells(table: Table, measures: Collection[str], rates: Collection[float]) ->
     rows: dict[tuple[str, float | None], list[Figure]] = {}
     settings = _settings(table)
     for figure in table.figures:
-        if figure.metric in names and (table.rate_unit != "quality" or figure.rate in rates):
+        if figure.metric in names and comparable(figure) and (table.rate_unit != "quality" or figure.rate in rates):
             setting = figure.setting if settings[figure.method] else ""
             method = f"{figure.method} ({setting})" if setting else figure.method
             rows.setdefault((method, figure.rate), []).append(figure)

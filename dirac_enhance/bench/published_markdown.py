@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from dirac_enhance.bench.protocols import find_protocol
-from dirac_enhance.bench.published import Evidence, Figure, Table
+from dirac_enhance.bench.published import Evidence, Figure, Table, comparable
 
 HEADINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,6 +71,9 @@ def _footer(table: Table) -> list[str]:
         f"Protocol {protocol.id}: {protocol.coding}; {protocol.measuring}.",
         f"Sources: {'; '.join(sources)}." if sources else "",
         f"Note: {table.note}." if table.note else "",
+        ""
+        if all(map(comparable, table.figures))
+        else "LPIPS: not known to be of AlexNet, and not comparable with ours.",
         *(f"{text}." for mark, text in LEGEND.items() if mark in marks),
     ]
     return [part for part in parts if part]

@@ -84,19 +84,31 @@ class Results:
         return f'{text},\n "cells": [\n{cells}\n]}}\n'
 
     def to_csv(self) -> str:
-        """A row for each cell, without the single pictures' values."""
+        """A row for each cell, without the single pictures' values; published ones say how surely they are known."""
         metrics = [name for name in MEASURES if any(name in cell.metrics for cell in self.cells)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
-            ["set", "images", "pixel_hash", *_CSV_KEYS, "bpp", *metrics, "seconds_per_megapixel", "peak_memory_mib"]
+            [
+                *("set", "images", "pixel_hash", *_CSV_KEYS, "bpp", *metrics),
+                *("seconds_per_megapixel", "peak_memory_mib", "verified", "marks", "source"),
+            ]
         )
         for cell in self.cells:
             means = [cell.metrics[name].mean if name in cell.metrics else None for name in metrics]
             numbers = [cell.bpp.mean, *means, cell.seconds_per_megapixel, cell.peak_memory_mib]
             row = [self.set_name, len(self.images), self.pixel_hash, *(getattr(cell.key, name) for name in _CSV_KEYS)]
-            writer.writerow(["" if value is None else value for value in [*row, *rounded(numbers)]])
+            values = [*row, *rounded(numbers), *_provenance(cell)]
+            writer.writerow(["" if value is None else value for value in values])
         return text.getvalue()
+
+
+def _provenance(cell: Cell) -> tuple[str, str, str]:
+    """Whether a published cell is verified, which of its metrics are not, such as "psnr†", and its source."""
+    if cell.published is None:
+        return ("", "", "")
+    marks = (f"{name}{mark}" for name, mark in cell.published.marks.items())
+    return ("yes" if cell.published.verified else "no", " ".join(marks), cell.published.source)
 
 
 _METHODS = ("base", "steps", "peer", "published")

@@ -11,6 +11,7 @@ from dirac_enhance.bench.cells import Cell, CellKey
 from dirac_enhance.bench.measures import MEASURES, Measure
 from dirac_enhance.bench.protocols import PROTOCOLS, Protocol, also_meets
 from dirac_enhance.bench.published_markdown import LEGEND
+from dirac_enhance.bench.published_notes import about_missing, about_other_backbones
 from dirac_enhance.bench.results import Results
 from dirac_enhance.bench.series import Series, series_of
 
@@ -92,16 +93,27 @@ class ResultsTable:
         return [list(row) for row in zip(*kept, strict=True)]
 
     def footer(self) -> list[str]:
-        """Protocol, weights, sources of published figures and what their marks mean."""
+        """Protocol, weights, and all about published figures."""
         ours = (cell.key.weights_sha256 for cell in self.cells if cell.key.method == "steps")
         weights = dict.fromkeys(each for each in ours if each)
-        published = [cell.published for cell in self.cells if cell.published is not None]
-        sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
         return [
             f"Protocol {self.protocol.id}: {self.protocol.coding}; {self.protocol.measuring}.",
             *([f"Weights: {', '.join(each[:12] for each in weights)}."] if weights else []),
-            *([f"Published figures: {'; '.join(sources)}."] if sources else []),
-            *(f"{LEGEND.get(mark, mark)}." for mark in self.marks),
+            *(f"{note}." for note in self.about_published()),
+        ]
+
+    def about_published(self) -> list[str]:
+        """Sources of published figures, which ones are missing, and what the marks mean; without full stops."""
+        published = [cell.published for cell in self.cells if cell.published is not None]
+        sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
+        missing = about_missing(self.protocol, set_name=self.set_name)
+        compared = bool(published) and any("lpips" in cell.metrics for cell in self.cells)
+        others = about_other_backbones(self.protocol, set_name=self.set_name) if compared else ""
+        return [
+            *([f"Published figures: {'; '.join(sources)}"] if sources else []),
+            *([f"Published, but not at hand: {missing}"] if missing else []),
+            *([f"LPIPS left out, since it is not known to be of AlexNet: {others}"] if others else []),
+            *(LEGEND.get(mark, mark) for mark in self.marks),
         ]
 
     @property

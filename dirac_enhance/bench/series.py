@@ -32,6 +32,17 @@ class Series:
         """Its label with what coded the pictures, for where several codecs stand together."""
         return self.label if self.label == self.key.codec else f"{self.key.codec}, {self.label}"
 
+    def marks(self, measure_id: str | None = None) -> str:
+        """The marks of its figures that are not verified, of one measure or of all; "" where all are."""
+        marks = (
+            mark
+            for cell in self.cells.values()
+            if cell.published is not None
+            for name, mark in cell.published.marks.items()
+            if measure_id in (None, name)
+        )
+        return "".join(dict.fromkeys(marks))
+
 
 def series_of(cells: Iterable[Cell]) -> tuple[Series, ...]:
     """Sort cells of one set and one protocol into series: codec after codec, base, own steps, peers, published figures.

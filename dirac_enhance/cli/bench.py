@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dirac_enhance.bench.meter import Meter, Unmeasured
     from dirac_enhance.bench.originals import OriginalSet
     from dirac_enhance.bench.restorers.restorer import AnyRestorer
-    from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder
+    from dirac_enhance.bench.results import LeftOut, Results
     from dirac_enhance.bench.results_table import ResultsTable
     from dirac_enhance.enhancer import Enhancer
     from dirac_enhance.host import CodecHost
@@ -137,6 +137,9 @@ def _render(files: tuple[Path, ...], folder: Path, *, as_table: bool, as_plot: b
     if not tables:
         raise BenchmarkError("no results to show; give results.json of a run of `dirac-enhance bench DIR`")
     _tell_of(tables)
+    if published:
+        for each in results:
+            _tell_of_published(each, tables_of([each]))
     if as_table:
         click.echo("\n\n".join(to_markdown(table) for table in tables))
     if as_plot:
@@ -159,6 +162,7 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     from dirac_enhance.bench.measures import find_measures
     from dirac_enhance.bench.originals import about_patches, read_set
     from dirac_enhance.bench.presets import find_preset
+    from dirac_enhance.bench.published_cells import published_beside
     from dirac_enhance.bench.results import LeftOut, ResultsFolder
     from dirac_enhance.bench.results_table import tables_of, to_text
 
@@ -177,22 +181,21 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     with _progress() as progress:
         failed = Harness(plan, originals, meter, results_folder, progress=progress, tell=_say).run()
     if _PUBLISHED in options["peers"]:
-        _add_published(results_folder)
+        results_folder.add(published_beside(results_folder.results))
     tables = tables_of([results_folder.results])
     _tell_of(tables)
+    if _PUBLISHED in options["peers"]:
+        _tell_of_published(results_folder.results, tables)
     click.echo("\n\n".join(to_text(table) for table in tables))
     click.echo(f"{click.format_filename(results_folder.json_file)} {click.format_filename(results_folder.csv_file)}")
     return failed
 
 
-def _add_published(folder: ResultsFolder) -> None:
-    from dirac_enhance.bench.published_cells import published_beside
+def _tell_of_published(results: Results, tables: tuple[ResultsTable, ...]) -> None:
+    from dirac_enhance.bench.published_notes import about_published
 
-    cells = published_beside(folder.results)
-    folder.add(cells)
-    if not cells:
-        protocols = " or ".join(sorted({cell.key.protocol for cell in folder.results.cells}))
-        remark(f"nothing was published on '{folder.results.set_name}' in the protocol {protocols}")
+    for note in about_published(results, shown={table.protocol.id for table in tables}):
+        remark(note)
 
 
 def _say(what: LeftOut) -> None:

@@ -73,7 +73,13 @@ def _read_steps(ctx: click.Context, parameter: click.Parameter, text: str) -> tu
     show_default="none",
     help="Another restorer to show, such as jpeg2png or spandrel:FILE; may be repeated.",
 )
-@click.option("--seed", metavar="S", type=click.IntRange(0), default=0, help="Seed of the pictures' noise.")
+@click.option(
+    "--seed",
+    metavar="S",
+    type=click.IntRange(0),
+    show_default="that of the results",
+    help="Seed of the pictures' noise.",
+)
 @network_options
 @click.pass_obj
 def report(
@@ -91,7 +97,7 @@ def report(
     rates: tuple[float, ...],
     steps: tuple[int, ...],
     peers: tuple[str, ...],
-    seed: int,
+    seed: int | None,
     weights: Path | None,
     device: Literal["auto", "cpu", "cuda"],
     precision: Literal["auto", "float32", "bfloat16"],
@@ -101,7 +107,8 @@ def report(
 
     RESULTS are files that `dirac-enhance bench` wrote. The page stands alone and opens offline: a table of each metric,
     curves over the rate, and, with --pictures, crops with a slider between the original, the decoded picture, each of
-    --steps and each --peer. Figures of different sets or protocols stand in tables of their own.
+    --steps and each --peer. Figures of different sets or protocols stand in tables of their own. The pictures are made
+    as the figures were: prepared, coded and sampled with the same settings.
 
     \b
     Examples:
@@ -112,6 +119,7 @@ def report(
     """
     if folder is None and (crops or rates or peers):
         raise click.UsageError("--crop, --rate and --peer are about pictures; name their folder with --pictures FOLDER")
+    from dirac_enhance.bench.report.picture_settings import codec_options_of, preparation_of, sampling_of
     from dirac_enhance.bench.report.report import (
         no_scenes,
         usual_codec,
@@ -131,14 +139,19 @@ def report(
 
         assert folder is not None
         known_id = codec_id or usual_codec(files)
-        codec = configure_codec(find_encoder(host, known_id), codec_options)
+        options = codec_options_of(files, known_id, given=codec_options)
+        codec = configure_codec(find_encoder(host, known_id), options)
         assert isinstance(codec, EncodingCodec)  # options change no codec's kind
         restorers = find_peers(peers, codec_id=known_id)
         enhancer = load_enhancer(
             known_id, weights=weights or host.codec(known_id).weights, device=device, precision=precision, tile=tile
         )
         warn_of_other_weights(files, enhancer.weights_sha256)
-        settings = SceneSettings(folder, chosen, rates or (usual_rate(files, known_id),), steps, seed)
+        sampling = sampling_of(
+            files, known_id, codec_options=options, weights_sha256=enhancer.weights_sha256, seed=seed
+        )
+        shown = rates or (usual_rate(files, known_id),)
+        settings = SceneSettings(folder, chosen, shown, steps, sampling, preparation_of(files))
         with follow(folder, total=1) as progress:
             return make_scenes(
                 settings,

@@ -64,7 +64,9 @@ def psnr_b(pictures: Tensor, originals: Tensor) -> Tensor:
 
     Yim and Bovik 2011, "Quality assessment of deblocked images". **The order of the arguments
     matters**: blocking is looked for in the pictures, never in the originals. The error is taken over all samples,
-    blocking on the luma, as the tables of FBCNN and SwinIR do; torchmetrics takes gray pictures only and counts the
+    blocking on the luma, as the tables of FBCNN and SwinIR do (jiaxi-jiang/FBCNN:utils/utils_image.py@54d1831).
+    torchjpeg's (Queuecumber/torchjpeg:src/torchjpeg/metrics/_psnrb.py@0e1a1f2) is the mean of each channel's own; on
+    gray pictures whose sides are multiples of 8 it is this one. torchmetrics takes gray pictures only and counts the
     pairs across block borders differently.
 
     Args:
@@ -127,6 +129,9 @@ def ssim(pictures: Tensor, originals: Tensor) -> Tensor:
 
 def ssim_uniform_8x8(pictures: Tensor, originals: Tensor) -> Tensor:
     """Structural similarity with a uniform 8×8 window: the convention of torchjpeg and QGAC.
+
+    Queuecumber/torchjpeg:src/torchjpeg/metrics/_ssim.py@0e1a1f2: inner pixels only, population variances, each channel
+    by itself, then their mean.
 
     Of one and the same JPEG it may be hundredths above `ssim`, or below.
 

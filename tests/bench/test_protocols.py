@@ -28,3 +28,7 @@ def test_each_says_how_it_measures_and_where_that_is_written() -> None:
     for protocol_id, protocol in PROTOCOLS.items():
         assert protocol.id == protocol_id
         assert all((protocol.coding, protocol.measuring, protocol.source))
+
+
+def test_the_rounding_of_what_ddrm_s_program_leaves_is_stated() -> None:
+    assert "from its PNG, rounded to 8 bits" in PROTOCOLS["ddrm-jpeg"].measuring

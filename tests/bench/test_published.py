@@ -210,6 +210,7 @@ def test_settings_tell_rows_apart(published: Published) -> None:
         (lambda data: data["tables"][0]["rows"][0].update(values=["27.82"]), "damaged"),
         (lambda data: data["tables"][0]["rows"][0].update(values=["a", "b", "c"]), "damaged"),
         (lambda data: data["tables"][0].pop("source"), "damaged"),
+        (lambda data: data["tables"][8].pop("lpips_backbone"), "damaged"),
         (lambda data: data.pop("missing"), "damaged"),
     ],
 )

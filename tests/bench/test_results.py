@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +47,20 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     results = replace(RESULTS, left_out=(LeftOut("lpips", "no backbone"),)).with_cells([PUBLISHED, STEPS, BASE])
 
     assert read_results(written(tmp_path / "r.json", results)) == results
+
+
+def test_the_csv_file_says_how_surely_published_figures_are_known() -> None:
+    read = replace(
+        PUBLISHED, key=replace(PUBLISHED.key, peer="read"), published=Printed("a, paper", True, {"psnr": "25.50"})
+    )
+    text = RESULTS.with_cells([BASE, PUBLISHED, read]).to_csv()
+    rows = list(csv.DictReader(io.StringIO(text)))
+
+    assert [(row["psnr"], row["verified"], row["marks"], row["source"]) for row in rows] == [
+        ("25.5", "no", "psnr≈", "somewhere"),
+        ("25.5", "yes", "", "a, paper"),
+        ("30.5", "", "", ""),
+    ]
 
 
 def test_an_infinite_value_is_null_and_so_is_its_mean() -> None:
@@ -152,19 +168,24 @@ def test_tables_print_what_was_measured() -> None:
     assert markdown[4] == "| jpeg | 10 | 0.375 | not enhanced |  | 30.50 | 12.50 | 0.01 |"
     assert markdown[5] == "| jpeg | 10 | 0.375 | steps 100, mean of 8 | 16 | 30.50 | 12.50 | 0.01 |"
     assert markdown[6] == "|  |  | 0.100 | MS-ILLM (published) |  | 25.50≈ |  |  |"
-    assert markdown[-3:] == ["Weights: cccccccccccc.", "Published figures: somewhere.", "≈ read off a plot."]
+    assert markdown[-4:] == [
+        "Weights: cccccccccccc.",
+        "Published figures: somewhere.",
+        "Published, but not at hand: CDC (Yang and Mandt, buggyyang/CDC_compression).",
+        "≈ read off a plot.",
+    ]
     text = to_text(table).splitlines()
     assert text[2].split() == ["jpeg", "10", "0.375", "not", "enhanced", "30.50", "12.50", "0.01"]
     assert len(text[1]) == len(text[2]) == len(text[3])
 
 
 def test_published_cells_meet_the_protocol_and_name_their_source() -> None:
-    cells = published_cells(set_name="kodak", protocols=["jpeg-colour"], measures=["psnr", "lpips"], rates=[10.0])
+    cells = published_cells(set_name="kodak", protocols=["jpeg-colour"], measures=["psnr", "ssim"], rates=[10.0])
 
     assert {cell.key.protocol for cell in cells} == {"codec"}
     assert len({cell.key for cell in cells}) == len(cells) > 10
     assert all(cell.published is not None and cell.published.source for cell in cells)
-    assert {name for cell in cells for name in cell.metrics} == {"psnr", "lpips"}
+    assert {name for cell in cells for name in cell.metrics} == {"psnr"}
 
 
 def test_published_cells_are_those_of_the_rates_asked_for() -> None:

@@ -110,6 +110,20 @@ def test_nothing_published_is_said(run: Run, originals: Path) -> None:
     assert "nothing was published on 'originals' in the protocol jpeg-colour" in result.stderr
 
 
+def test_figures_that_are_known_of_and_stand_in_no_table_are_told_of(run: Run, originals: Path) -> None:
+    run("bench", originals, *_PLAIN)
+    contents = results_of() | {"set": results_of()["set"] | {"name": "imagenet-val1k"}}
+    Path("val1k.json").write_text(json.dumps(contents))
+    result = run("bench", "--table", "val1k.json", "--peer", "published")
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "published on 'imagenet-val1k' in the protocol ddrm-jpeg, but not at hand: DDRM, DDRM (A), QGAC"
+        " (arXiv 2209.11888)\n"
+    )
+    assert run("bench", "--table", "val1k.json").stderr == ""
+
+
 def test_absent_peers_are_listed_and_the_rest_goes_on(
     run: Run, originals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

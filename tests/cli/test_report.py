@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,31 @@ def test_pictures_are_made_at_the_rate_and_with_the_codec_of_the_results(
         f"{name}, {label}" for name in ("02.png", "01.png") for label in ("original", "jpeg 10", "steps 1", "steps 100")
     ]
     assert "Mine & yours" in page.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "evaluations"),
+    [
+        (("--spacing", "paper", "--late-start", "95", "--eta", "0.5", "--seed", "7"), "5 evaluations"),
+        (("--evaluations", "2", "--codec-option", "subsampling=4:4:4"), "2 evaluations"),
+    ],
+)
+def test_pictures_are_made_with_the_settings_of_the_figures(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: tuple[str, ...], evaluations: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (folder / "02.png").unlink()
+    common = ("--rates", "10", "--steps", "100", "--metrics", "psnr", "--device", "cpu", "--precision", "float32")
+    assert run("bench", folder, *common, *settings).exit_code == 0
+    base, steps = json.loads(Path("results", "results.json").read_text())["cells"]
+
+    arguments = ("--pictures", folder, "--crop", "01.png", "--steps", "100", "--device", "cpu")
+    result = run("report", tmp_path / "results" / "results.json", *arguments, "--precision", "float32")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    text = Page(Path("report.html").read_text(encoding="utf-8")).text
+    assert f"{base['metrics']['psnr']['mean']:.2f} dB, {base['bpp']['mean']:.3f} bpp" in text
+    assert f"{steps['metrics']['psnr']['mean']:.2f} dB, {evaluations}" in text
 
 
 def test_rates_steps_and_absent_peers_are_as_asked(

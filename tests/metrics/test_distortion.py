@@ -63,7 +63,7 @@ def test_ssim_agrees_with_skimage_for_each_picture(pictures: Tensor, originals: 
 
 
 def psnr_b_of_the_paper(picture: Tensor, original: Tensor) -> float:
-    """PSNR-B pair by pair: (3, H, W) multiples of 1/255, written from the paper's definition and BT.601 in numpy."""
+    """PSNR-B pair by pair: (3, H, W) multiples of 1/255, from Yim and Bovik's definition and BT.601 in numpy."""
     restored = (picture.double().numpy() * 255).round()
     error = np.mean((restored - (original.double().numpy() * 255).round()) ** 2)
     red, green, blue = restored
@@ -149,6 +149,19 @@ def test_ms_ssim_agrees_with_a_transcription_of_the_paper() -> None:
         if scale < 4:
             x, y = (plane.reshape(plane.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)) for plane in (x, y))
     assert ms_ssim(picture, original).item() == pytest.approx(expected, abs=2e-5)
+
+
+def test_ms_ssim_agrees_with_torchmetrics_for_each_picture() -> None:
+    """In colour, where the transcription above has one plane."""
+    image = pytest.importorskip("torchmetrics.functional.image")
+    generator = torch.Generator().manual_seed(0)
+    originals = functional.interpolate(torch.rand(2, 3, 22, 24, generator=generator), size=(176, 192), mode="bicubic")
+    originals = originals.clamp(0, 1)
+    pictures = (originals + 0.1 * torch.randn(originals.shape, generator=generator)).clamp(0, 1)
+    expected = image.multiscale_structural_similarity_index_measure(
+        pictures, originals, gaussian_kernel=True, kernel_size=11, sigma=1.5, data_range=1.0, reduction=None
+    )
+    torch.testing.assert_close(ms_ssim(pictures, originals), expected, rtol=0, atol=1e-4)
 
 
 def test_gray_pictures_give_what_three_equal_channels_give(pictures: Tensor, originals: Tensor) -> None:

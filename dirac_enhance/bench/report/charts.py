@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
+from dirac_enhance.bench.cells import Cell
 from dirac_enhance.bench.measures import Measure
 from dirac_enhance.bench.report.curves import Curve, Point, draw_curves, draw_swatch
 from dirac_enhance.bench.report.markup import Markup, element
 from dirac_enhance.bench.report.tables import format_value
-from dirac_enhance.bench.results_table import ResultsTable
+from dirac_enhance.bench.results_table import ResultsTable, format_figure
 from dirac_enhance.bench.series import Series
 
 _SHADES = 6
@@ -39,7 +40,12 @@ def render_charts(table: ResultsTable) -> Markup:
         element(
             "li",
             element(
-                "button", draw_swatch(style, key), _name(table, each), type="button", aria_pressed="false", data_key=key
+                "button",
+                draw_swatch(style, key),
+                f"{_name(table, each)}{each.marks()}",
+                type="button",
+                aria_pressed="false",
+                data_key=key,
             ),
         )
         for key, (each, style) in enumerate(zip(series, styles, strict=True))
@@ -86,7 +92,8 @@ def _over_rate(table: ResultsTable, measure: Measure, styles: Sequence[str]) -> 
     for key, series in enumerate(table.series):
         base = table.base(series.key.codec)
         points = _points(table, series, measure)
-        curve = Curve(_name(table, series), styles[key], key, tuple(points.values()), key)
+        label = f"{_name(table, series)}{series.marks(measure.id)}"
+        curve = Curve(label, styles[key], key, tuple(points.values()), key)
         values.append(curve)
         gains.append(replace(curve, points=() if base is None else _differences(points, _points(table, base, measure))))
     title = f"Rate–{'distortion' if measure.higher_is_better else 'perception'}: {measure.heading}"
@@ -98,11 +105,16 @@ def _over_rate(table: ResultsTable, measure: Measure, styles: Sequence[str]) -> 
 def _points(table: ResultsTable, series: Series, measure: Measure) -> dict[float, Point]:
     """Rate → the point of a series there, by rising bits per pixel."""
     points = {
-        rate: Point(bpp, mean, f"{_name(table, series)}: {format_value(mean, measure.digits)} at {bpp:.3f} bpp")
+        rate: Point(bpp, mean, f"{_name(table, series)}: {_figure_text(cell, measure, mean)} at {bpp:.3f} bpp")
         for rate, cell in series.cells.items()
         if (mean := cell.mean(measure.id)) is not None and (bpp := table.bits_per_pixel(cell)) is not None
     }
     return dict(sorted(points.items(), key=lambda each: each[1].x))
+
+
+def _figure_text(cell: Cell, measure: Measure, mean: float) -> str:
+    """Print a figure: as it was published, with its mark; or as it was measured, with a real minus."""
+    return format_figure(cell, measure) if cell.published is not None else format_value(mean, measure.digits)
 
 
 def _differences(points: Mapping[float, Point], base: Mapping[float, Point]) -> tuple[Point, ...]:

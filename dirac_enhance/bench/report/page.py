@@ -12,7 +12,7 @@ from dirac_enhance.bench.report.charts import render_charts
 from dirac_enhance.bench.report.markup import Markup, element, join
 from dirac_enhance.bench.report.scenes import Scene
 from dirac_enhance.bench.report.sliders import render_sliders
-from dirac_enhance.bench.report.tables import cost_table, metric_table, unverified_note
+from dirac_enhance.bench.report.tables import cost_table, metric_table, published_note
 from dirac_enhance.bench.results import Results
 from dirac_enhance.bench.results_table import ResultsTable
 
@@ -101,7 +101,7 @@ def _section(table: ResultsTable, *, number: int) -> Markup:
         ),
         render_charts(table),
         *(_tables(table, codec) for codec in table.codecs),
-        unverified_note(table),
+        published_note(table),
         id=f"table-{number}",
     )
 

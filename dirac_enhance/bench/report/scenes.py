@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,6 +27,7 @@ from dirac_enhance import (
 from dirac_enhance.bench.preparation import Preparation, find_pictures, read_original
 from dirac_enhance.bench.restorers.catalogue import find_restorer
 from dirac_enhance.bench.restorers.restorer import Restorer
+from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,14 +111,16 @@ class SceneSettings:
         crops: what to show; none for one crop each of a few pictures spread over the folder.
         rates: rate factors, a scene for each.
         steps: of the enhancer, a version for each.
-        seed: of its noise.
+        sampling: everything else about how it samples.
+        preparation: from files to originals.
     """
 
     folder: Path
     crops: tuple[CropChoice, ...]
     rates: tuple[float, ...]
     steps: tuple[int, ...] = (1, 100)
-    seed: int = 0
+    sampling: SamplingSettings = DEFAULTS
+    preparation: Preparation = Preparation.AS_IT_IS
 
 
 def parse_crop(text: str) -> CropChoice:
@@ -189,7 +192,7 @@ def make_scenes(
     scenes: list[Scene] = []
     total, done = len(chosen) * len(settings.rates), 0
     for path, windows in chosen.items():
-        original = read_original(path, Preparation.AS_IT_IS)
+        original = read_original(path, settings.preparation)
         _check_windows(path, windows, original)
         shown = windows
         for rate in settings.rates:
@@ -263,9 +266,11 @@ def _code(codec: EncodingCodec, original: Tensor, *, rate: float, name: str) -> 
 
 def _enhance(enhancer: Enhancer, base: BaseReconstruction, settings: SceneSettings) -> Iterator[_Picture]:
     for steps in sorted(set(settings.steps)):
-        evaluations = enhancer.evaluations(steps=steps)
+        sampling = replace(settings.sampling, steps=steps)
+        evaluations = enhancer.evaluations(**sampling.trajectory_keywords())
         note = f"{evaluations} evaluation{'' if evaluations == 1 else 's'}"
-        yield _Picture("steps", f"steps {steps}", note, enhancer.enhance(base, steps=steps, seed=settings.seed))
+        pixels = enhancer.enhance(base, **sampling.trajectory_keywords(), seed=sampling.seed, eta=sampling.eta)
+        yield _Picture("steps", f"steps {steps}", note, pixels)
 
 
 def _restore(peers: Sequence[Restorer], encoding: Encoding, *, path: Path) -> Iterator[_Picture]:

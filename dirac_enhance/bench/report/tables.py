@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from dirac_enhance.bench.cells import Cell
 from dirac_enhance.bench.measures import Measure
-from dirac_enhance.bench.published_markdown import LEGEND
 from dirac_enhance.bench.report.markup import Markup, element, join
 from dirac_enhance.bench.results_table import ResultsTable, format_figure
 from dirac_enhance.bench.series import Series
@@ -72,13 +71,11 @@ def cost_table(table: ResultsTable, codec: str) -> Markup:
     )
 
 
-def unverified_note(table: ResultsTable) -> Markup:
-    """Name the sources of published figures, and explain marks of those not verified; empty where there are none."""
-    published = [cell.published for cell in table.cells if cell.published is not None]
-    if not published:
+def published_note(table: ResultsTable) -> Markup:
+    """Say where published figures are from, which are missing, and what marks mean; empty where there is nothing."""
+    notes = table.about_published()
+    if not notes:
         return Markup()
-    sources = dict.fromkeys(source for each in published for source in each.source.split("; "))
-    notes = [f"Published figures: {'; '.join(sources)}", *(LEGEND.get(mark, mark) for mark in table.marks)]
     return element("p", ". ".join(notes), ".", class_="quiet")
 
 

@@ -121,8 +121,9 @@ def jpeg_quantsmooth(settings: PeerSettings, *, quality: int = 3) -> CommandRest
 def qgac(settings: PeerSettings) -> CommandRestorer:
     """Quantization-guided artifact correction (Ehrlich et al., arXiv 2004.09320), by the command line you give it.
 
-    Its repository, gitlab.com/Queuecumber/quantization-guided-ac, is built on Queuecumber/torchjpeg@03e01c4.
-    No command of it that restores one file could be verified, so none is assumed here.
+    Its repository, gitlab.com/Queuecumber/quantization-guided-ac, is built on Queuecumber/torchjpeg@03e01c4, which
+    reads coefficients and has no network. No command of its own that restores one file is known to us, so none is
+    assumed here.
 
     Raises:
         BenchmarkError: if the command line given lacks `{input}` or `{output}`.
@@ -134,7 +135,8 @@ def qgac(settings: PeerSettings) -> CommandRestorer:
         command=_read_template(template) if template else (),
         get=(
             "clone https://gitlab.com/Queuecumber/quantization-guided-ac with its weights, install torchjpeg, and set"
-            " DIRAC_PEER_QGAC to a command line that restores one file: 'python restore.py {input} {output}'"
+            " DIRAC_PEER_QGAC to a command line of yours that restores one file, with {input} and {output}: no command"
+            " of its own is known"
         ),
         time_limit=settings.time_limit,
     )

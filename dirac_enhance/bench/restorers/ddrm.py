@@ -35,7 +35,7 @@ class DdrmRestorer:
 
     bahjat-kawar/ddrm-jpeg:main.py, runners/diffusion.py@e3704ce. The program codes originals by its own simulated JPEG
     and takes no external file (its issue 4), so it is no `Restorer`. It reads a set of pictures, loads its network
-    once, and numbers the results.
+    once, and numbers the results: PNG files, so that its pictures alone are rounded to 8 bits before they are measured.
 
     Args:
         settings: where checkouts are, the interpreter, and the time limit of one sample of one picture.

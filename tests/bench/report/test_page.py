@@ -95,6 +95,23 @@ def test_published_figures_are_printed_as_they_were_with_mark_and_source(render:
     assert "†" not in Page(render()).text
 
 
+def test_unverified_figures_are_marked_in_legends_and_tooltips(render: Render) -> None:
+    printed = {"source": "arXiv 1", "verified": False, "figures": {"psnr": "27.70"}, "marks": {"psnr": "≈"}}
+    metrics = {"psnr": 27.7, "lpips": 0.25}
+    cell = make_cell("published", 10, metrics, peer="Elsewhere", bpp=NOT_CODED, published=printed)
+    text = render(cells=[*usual_cells(), cell])
+
+    legend = re.findall(r"</svg>([^<]*)</button>", text)
+    assert legend == ["jpeg, not enhanced", "steps 1", "steps 100", "jpeg2png", "Elsewhere≈", "Somebody"]
+    assert "Elsewhere: 27.70≈ at 0.300 bpp" in Page(text).text
+    assert "Elsewhere: 0.2500 at 0.300 bpp" in Page(text).text, "its LPIPS is verified"
+    distortion, *_, perception, _, _ = (
+        attributes["aria-label"] for _, attributes in Page(text).elements if attributes.get("class") == "chart"
+    )
+    assert "Elsewhere≈; Somebody" in distortion
+    assert "Elsewhere≈" not in perception
+
+
 def test_codecs_published_by_bits_per_pixel_stand_beside_ours(render: Render) -> None:
     others = [
         make_cell(

@@ -13,18 +13,20 @@ from PIL import Image
 from torch import Tensor
 
 from dirac_enhance import BaseReconstruction, BenchmarkError, DiracWarning, Enhancer, PluginError, RestorerError, Window
+from dirac_enhance.bench.preparation import Preparation
 from dirac_enhance.bench.report.scenes import CropChoice, SceneSettings, find_peers, make_scenes, parse_crop
 from dirac_enhance.bench.restorers.restorer import Absence, Restorer
+from dirac_enhance.sampling import SamplingSettings
 from dirac_enhance_jpeg import JpegCodec
 
 
 class _Enhancer:
     """Adds as many levels of 1/255 as there are steps."""
 
-    def evaluations(self, *, steps: int) -> int:
+    def evaluations(self, *, steps: int, **_others: object) -> int:
         return 1 + (steps > 80)
 
-    def enhance(self, base: BaseReconstruction, *, steps: int, seed: int) -> Tensor:
+    def enhance(self, base: BaseReconstruction, *, steps: int, **_others: object) -> Tensor:
         return (base.pixels + steps / 255).clamp(0, 1)
 
 
@@ -89,6 +91,24 @@ def test_scene_has_original_base_steps_and_peers(folder: Path) -> None:
         assert pictures[0].tobytes() == original.crop((60, 40, 92, 64)).tobytes()
     assert pictures[1].tobytes() != pictures[0].tobytes()
     assert not any(pictures[4].tobytes())
+
+
+def test_originals_are_prepared_and_sampled_as_the_settings_say(folder: Path) -> None:
+    asked: list[dict[str, object]] = []
+
+    class Recorder(_Enhancer):
+        def enhance(self, base: BaseReconstruction, *, steps: int, **others: object) -> Tensor:
+            asked.append({"steps": steps, **others})
+            return super().enhance(base, steps=steps)
+
+    sampling = SamplingSettings(late_start=90, spacing="paper", seed=3, eta=0.5)
+    settings = SceneSettings(
+        folder, (CropChoice("1.png"),), (10,), (100,), sampling, Preparation.RESIZE_256_THEN_SQUARE
+    )
+    (scene,) = make_scenes(settings, codec=JpegCodec(), enhancer=cast(Enhancer, Recorder()))
+
+    assert (scene.width, scene.height) == (256, 256)
+    assert asked == [{"steps": 100, "late_start": 90, "spacing": "paper", "evaluations": None, "seed": 3, "eta": 0.5}]
 
 
 def test_every_crop_and_rate_is_a_scene_and_a_name_without_a_window_is_cut_automatically(folder: Path) -> None:

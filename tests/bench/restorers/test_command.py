@@ -61,16 +61,20 @@ def copying(source: Path) -> str:
         (jpeg_quantsmooth(SETTINGS), ["jpegqs", "--quality", "3", "--info", "0", "/in.jpg", "/out.png"]),
         (jpeg_quantsmooth(SETTINGS, quality=6), ["jpegqs", "--quality", "6", "--info", "0", "/in.jpg", "/out.png"]),
         (own_command("my tool '{input}' --to={output}", SETTINGS), ["my", "tool", "/in.jpg", "--to=/out.png"]),
-        (
-            qgac(PeerSettings(commands={"qgac": "python 'my restore.py' {input} {output}"})),
-            ["python", "my restore.py", "/in.jpg", "/out.png"],
-        ),
     ],
 )
 def test_the_command_line_is_exactly_this(restorer: CommandRestorer, expected: list[str]) -> None:
     assert restorer.command_line(IN, OUT) == expected
     assert isinstance(restorer, Restorer)
     assert restorer.base == "libjpeg"
+
+
+def test_qgac_has_no_command_of_its_own_and_takes_the_one_it_is_given() -> None:
+    assert qgac(SETTINGS).command == ()
+    assert "no command of its own is known" in str(qgac(SETTINGS).available())
+    given = qgac(PeerSettings(commands={"qgac": "python 'my restore.py' {input} {output}"}))
+    assert given.command_line(IN, OUT) == ["python", "my restore.py", "/in.jpg", "/out.png"]
+    assert given.base == "libjpeg"
 
 
 def test_the_program_gets_the_jpeg_and_its_picture_comes_back(
