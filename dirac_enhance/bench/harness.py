@@ -64,11 +64,13 @@ class BenchPlan:
         sampling: everything else about it.
         peers: that can run.
         simulated_jpeg: measure on DDRM's imitation of JPEG, too; a peer that codes so itself is reason enough.
+        gray: as in the gray tables of JPEG restorers: the codec is `gray_codec`'s, the originals are their luma, and
+            what restorers make of them is taken back to one plane.
         jobs: pictures measured, or restored by a peer, at once.
 
     Raises:
         RateFactorError: if a rate factor is out of the codec's range.
-        BenchmarkError: if JPEG is simulated beside another codec.
+        BenchmarkError: if JPEG is simulated beside another codec, or in gray.
     """
 
     codec: EncodingCodec
@@ -80,9 +82,12 @@ class BenchPlan:
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     peers: tuple[AnyRestorer, ...] = ()
     simulated_jpeg: bool = False
+    gray: bool = False
     jobs: int = 1
 
     def __post_init__(self) -> None:
+        if self.simulated_jpeg and self.gray:
+            raise BenchmarkError("simulated JPEG codes colour; leave out --simulated-jpeg, or --gray")
         if self.simulated_jpeg and self.codec.id != "jpeg":
             raise BenchmarkError(f"simulated JPEG is measured beside codec 'jpeg', not '{self.codec.id}'")
         for rate in self.rates:
@@ -91,7 +96,7 @@ class BenchPlan:
     @property
     def protocol(self) -> str:
         """Id of how the codec's own pictures are measured."""
-        return protocol_of(self.codec.id, as_usual=not self.codec_options).id
+        return protocol_of(self.codec.id, as_usual=not self.codec_options, gray=self.gray).id
 
     def methods(self) -> Iterator[tuple[float, Method]]:
         """Everything to measure, rate by rate; what takes least comes first."""
@@ -141,8 +146,21 @@ def _weights_of(peer: AnyRestorer) -> str | None:
     return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
 
 
-def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:
-    """Sort out the peers that cannot run: absent ones, with what to get, and those for other bitstreams."""
+def gray_codec(codec: EncodingCodec) -> EncodingCodec:
+    """Return JPEG that codes one component.
+
+    Raises:
+        BenchmarkError: if the codec is another one.
+    """
+    if codec.id != "jpeg":
+        raise BenchmarkError(f"the gray tables are those of JPEG, not of codec '{codec.id}'; leave out --gray")
+    return codec.with_options(gray=True)
+
+
+def check_peers(
+    peers: Sequence[AnyRestorer], *, codec: EncodingCodec, gray: bool = False
+) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:
+    """Sort out the peers that cannot run: absent ones, with what to get, those for other bitstreams, or for colour."""
     present: list[AnyRestorer] = []
     left_out: list[LeftOut] = []
     for peer in peers:
@@ -151,9 +169,15 @@ def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[
             left_out.append(LeftOut(name_of(peer), f"absent: {absence}"))
         elif codec.id != "jpeg":
             left_out.append(LeftOut(name_of(peer), f"it restores JPEG, not pictures of codec '{codec.id}'"))
+        elif gray and (reason := _colour_only(peer)):
+            left_out.append(LeftOut(name_of(peer), f"not in gray: {reason}"))
         else:
             present.append(peer)
     return tuple(present), left_out
+
+
+def _colour_only(peer: AnyRestorer) -> str:
+    return "it codes colour pictures itself" if isinstance(peer, SimulatingRestorer) else peer.colour_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +281,8 @@ class Harness:
         memory = PeakMemory(self.meter.device) if isinstance(method, Enhanced) else None
         gathered = {key: _Gathered(self.meter.statistics()) for key in method.keys}
         rows = method.restore(self._pictures(rate, method))
+        if self.plan.gray:
+            rows = map(_in_gray, rows)
         for coded, restored, values in in_order(self._compare, rows, jobs=self.plan.jobs):
             for each, metrics in zip(restored, values, strict=True):
                 gathered[each.key].add(coded, metrics, pixels=each.pixels, seconds=each.seconds)
@@ -273,7 +299,8 @@ class Harness:
             each.pixels.clamp(0, 1) if each.key.protocol in _FLOATING_POINT else round_to_8_bits(each.pixels)
             for each in restored
         ]
-        return coded, restored, self.meter.compare(coded.original, pictures)
+        planes = slice(1 if self.plan.gray else None)
+        return coded, restored, self.meter.compare(coded.original[planes], [each[planes] for each in pictures])
 
     def _pictures(self, rate: float, method: Method) -> Iterator[Coded]:
         if method.keys[0].codec == SIMULATED_JPEG:
@@ -297,6 +324,12 @@ class Harness:
                     statistics.add(original)
             self._statistics = statistics
         return self._statistics
+
+
+def _in_gray(row: Row) -> Row:
+    """Average the planes of what was restored, as results of gray sources are written, and repeat that."""
+    coded, restored = row
+    return coded, [replace(each, pixels=each.pixels.mean(dim=0).expand(3, -1, -1)) for each in restored]
 
 
 @dataclass(slots=True)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dirac_enhance import BenchmarkError, DiracError
 from dirac_enhance.bench.pixel_hash import pixels_sha256
-from dirac_enhance.bench.preparation import Preparation, channels_of, find_pictures, read_original
+from dirac_enhance.bench.preparation import (
+    Preparation,
+    channels_of,
+    find_pictures,
+    is_gray,
+    read_original,
+    to_luma,
+)
 from dirac_enhance.bench.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ class OriginalSet:
         preparation: from file to original.
         pixel_hash: see `pixel_hash.pixels_sha256`.
         remarks: what is unusual about the set, one line each.
+        gray: whether each is made its luma, by `to_luma`.
     """
 
     name: str
@@ -45,10 +53,13 @@ class OriginalSet:
     preparation: Preparation
     pixel_hash: str
     remarks: tuple[str, ...] = ()
+    gray: bool = False
 
     def __iter__(self) -> Iterator[Tensor]:
         """Read them again, one at a time: (3, H, W) float32 in [0, 1] each."""
-        return (read_original(original.file, self.preparation) for original in self.originals)
+        for original in self.originals:
+            pixels = read_original(original.file, self.preparation)
+            yield to_luma(pixels) if self.gray else pixels
 
     @property
     def sides(self) -> tuple[tuple[str, int, int], ...]:
@@ -57,7 +68,12 @@ class OriginalSet:
 
 
 def read_set(
-    folder: Path, *, preset: Preset | None = None, file_list: Path | None = None, limit: int | None = None
+    folder: Path,
+    *,
+    preset: Preset | None = None,
+    file_list: Path | None = None,
+    limit: int | None = None,
+    gray: bool = False,
 ) -> OriginalSet:
     """Look through the originals of a folder and of those in it.
 
@@ -69,6 +85,7 @@ def read_set(
         preset: what they are; they are counted and their pixels compared, where these are known.
         file_list: of the preset's files, as in `Preset.find`.
         limit: use the first pictures only.
+        gray: take the luma of each; a set is still known by its colours.
 
     Raises:
         BenchmarkError: if the pictures are not those of the preset, or none can be read.
@@ -77,6 +94,7 @@ def read_set(
     files = (find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list))[:limit]
     preparation = Preparation.AS_IT_IS if preset is None else preset.preparation
     originals: list[Original] = []
+    coloured: list[str] = []
     remarks: list[str] = []
 
     def read() -> Iterator[Tensor]:
@@ -87,6 +105,8 @@ def read_set(
                 remarks.append(f"left out: {error}")
                 continue
             originals.append(Original(file.relative_to(folder).as_posix(), file, *pixels.shape[1:]))
+            if gray and not is_gray(pixels):
+                coloured.append(originals[-1].name)
             yield pixels
 
     pixel_hash = pixels_sha256(read())
@@ -100,8 +120,9 @@ def read_set(
         name = folder.resolve().name if limit is not None else _name_of(folder, originals, pixel_hash)
     if limit is not None:
         name = f"{name}, first {len(originals)}"
-    remarks += [*_about_channels(originals), *_about_sizes(originals)]
-    return OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks))
+    remarks += [*(_about_luma(coloured, originals) if gray else _about_channels(originals)), *_about_sizes(originals)]
+    found = OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks), gray)
+    return replace(found, pixel_hash=pixels_sha256(found)) if coloured else found
 
 
 def _name_of(folder: Path, originals: list[Original], pixel_hash: str) -> str:
@@ -126,6 +147,14 @@ def _about_channels(originals: list[Original]) -> Iterator[str]:
         if names := kinds.get(kind):
             what = "grayscale" if kind == "grayscale" else "with alpha"
             yield f"{len(names)} of {len(originals)} originals {what}, the first '{names[0]}': {consequence}"
+
+
+def _about_luma(coloured: list[str], originals: list[Original]) -> Iterator[str]:
+    if coloured:
+        yield (
+            f"{len(coloured)} of {len(originals)} originals in colour, the first '{coloured[0]}':"
+            " their luma is measured (BT.601 in 16 … 235, as MATLAB's rgb2ycbcr makes it)"
+        )
 
 
 def _about_sizes(originals: list[Original]) -> Iterator[str]:

@@ -82,6 +82,11 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     is_flag=True,
     help="Measure on DDRM's imitation of JPEG, too: another protocol, in a table of its own.",
 )
+@click.option(
+    "--gray",
+    is_flag=True,
+    help="Code the luma of each picture as a gray JPEG, as gray tables of JPEG restorers do: another protocol.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Pictures to measure, or to give to a peer, at once.")
 @click.option("--table", "as_table", is_flag=True, help="Print FILES, results of earlier runs, as Markdown tables.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw FILES, results of earlier runs, into the folder of -o.")
@@ -106,6 +111,7 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
     Examples:
       dirac-enhance bench kodak/ --rates 5,10,20 --steps 1,100 --peer jpeg2png --peer published -o results/
       dirac-enhance bench kodak/ --steps '' --metrics psnr,psnr-b,ssim      the plain codec
+      dirac-enhance bench live1/ --preset live1 --gray --rates 10,20,30,40 --metrics psnr,ssim,psnr-b --peer published
       dirac-enhance bench --table results/results.json --peer published > table.md
       dirac-enhance bench --plot results/results.json -o plots/
     """
@@ -165,7 +171,8 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     measures = find_measures(options["metrics"])
     preset = None if options["preset"] is None else find_preset(options["preset"])
     plan, left_out = _plan(host, options)
-    originals = read_set(folder, preset=preset, file_list=options["file_list"], limit=options["limit"])
+    selection = {name: options[name] for name in ("file_list", "limit", "gray")}
+    originals = read_set(folder, preset=preset, **selection)
     meter, unmeasured = _meter(measures, originals, options)
     left_out += [LeftOut(each.measure, each.reason) for each in unmeasured]
     patches = about_patches(originals) if meter.extractors else None
@@ -200,7 +207,7 @@ def _say(what: LeftOut) -> None:
 
 
 def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[LeftOut]]:
-    from dirac_enhance.bench.harness import BenchPlan, check_peers
+    from dirac_enhance.bench.harness import BenchPlan, check_peers, gray_codec
     from dirac_enhance.codec import EncodingCodec
     from dirac_enhance.encoding import find_encoder
     from dirac_enhance.pipeline import configure_codec
@@ -208,8 +215,10 @@ def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[Lef
 
     codec = configure_codec(find_encoder(host, options["codec_id"]), options["codec_options"])
     assert isinstance(codec, EncodingCodec)  # options do not change what a codec can do
+    if options["gray"]:
+        codec = gray_codec(codec)
     enhancer, left_out = _enhancer(host, options)
-    peers, absent = check_peers(_peers(options), codec=codec)
+    peers, absent = check_peers(_peers(options), codec=codec, gray=options["gray"])
     trajectory = {name: options[name] for name in ("late_start", "spacing", "evaluations", "seed", "eta")}
     plan = BenchPlan(
         codec=codec,
@@ -221,6 +230,7 @@ def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[Lef
         sampling=SamplingSettings(**trajectory),
         peers=peers,
         simulated_jpeg=options["simulated_jpeg"],
+        gray=options["gray"],
         jobs=options["jobs"],
     )
     return plan, left_out + absent
