@@ -11,12 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dirac_enhance import BenchmarkError, DiracError
+from dirac_enhance import BenchmarkError, DiracError, EncodingCodec
 from dirac_enhance.bench.cells import Cell, CellKey, Values
+from dirac_enhance.bench.coded_pictures import (
+    Coded,
+    CodedPictures,
+    EncodedNow,
+    Kept,
+    StoredStreams,
+    decode_corner,
+    decode_picture,
+)
 from dirac_enhance.bench.concurrency import in_order
 from dirac_enhance.bench.memory import PeakMemory
 from dirac_enhance.bench.methods import (
-    Coded,
     Enhanced,
     Method,
     Peer,
@@ -33,13 +41,12 @@ from dirac_enhance.bench.remaining_time import RemainingTime
 from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer, name_of
 from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
 from dirac_enhance.bench.results import LeftOut
-from dirac_enhance.rate_search import encode_at
 from dirac_enhance.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance import EncodingCodec, Enhancer
+    from dirac_enhance import Codec, Enhancer
     from dirac_enhance.bench.meter import Meter, SetStatistics
     from dirac_enhance.bench.originals import OriginalSet
     from dirac_enhance.bench.results import ResultsFolder
@@ -55,9 +62,10 @@ class BenchPlan:
     """What to measure.
 
     Args:
-        codec: its options set.
+        codec: its options set; it need not encode where there are streams.
         codec_options: name → text of those set, sorted.
         rates: rate factors.
+        streams: made beforehand, of the originals alone and at every rate; None to encode.
         enhancer: None to leave our own out.
         steps: where on its trajectory to stop.
         samples: how many to average, each number for each of `steps`.
@@ -70,12 +78,14 @@ class BenchPlan:
 
     Raises:
         RateFactorError: if a rate factor is out of the codec's range.
-        BenchmarkError: if JPEG is simulated beside another codec, or in gray.
+        BenchmarkError: if the codec would have to encode and cannot, or JPEG is simulated beside another codec, beside
+            streams, or in gray.
     """
 
-    codec: EncodingCodec
+    codec: Codec
     rates: tuple[float, ...]
     codec_options: tuple[tuple[str, str], ...] = ()
+    streams: StoredStreams | None = None
     enhancer: Enhancer | None = None
     steps: tuple[int, ...] = ()
     samples: tuple[int, ...] = (1,)
@@ -90,18 +100,34 @@ class BenchPlan:
             raise BenchmarkError("simulated JPEG codes colour; leave out --simulated-jpeg, or --gray")
         if self.simulated_jpeg and self.codec.id != "jpeg":
             raise BenchmarkError(f"simulated JPEG is measured beside codec 'jpeg', not '{self.codec.id}'")
+        if self.streams is not None:
+            if self.simulated_jpeg or self.gray:
+                raise BenchmarkError("streams are measured as they are; leave out --simulated-jpeg and --gray")
+            return
+        if not isinstance(self.codec, EncodingCodec):
+            raise BenchmarkError(f"codec '{self.codec.id}' only decodes; give its files with --streams DIR")
         for rate in self.rates:
             self.codec.rate_range.check(rate)
 
     @property
+    def coded(self) -> CodedPictures:
+        """The coded files."""
+        if self.streams is not None:
+            return self.streams
+        assert isinstance(self.codec, EncodingCodec)  # as was checked
+        return EncodedNow(self.codec, self.rates)
+
+    @property
     def protocol(self) -> str:
-        """Id of how the codec's own pictures are measured."""
-        return protocol_of(self.codec.id, as_usual=not self.codec_options, gray=self.gray).id
+        """Id of how the codec's own pictures are measured; of streams it is not known how they were coded."""
+        as_usual = not self.codec_options and self.streams is None
+        return protocol_of(self.codec.id, as_usual=as_usual, gray=self.gray).id
 
     def methods(self) -> Iterator[tuple[float, Method]]:
         """Everything to measure, rate by rate; what takes least comes first."""
         for rate in self.rates:
-            base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options)
+            streams_sha256 = None if self.streams is None else self.streams.sha256(rate)
+            base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options, streams_sha256)
             yield from ((rate, method) for method in self._own(base, prefix=""))
             for peer in self.peers:
                 if not isinstance(peer, SimulatingRestorer):
@@ -146,7 +172,7 @@ def _weights_of(peer: AnyRestorer) -> str | None:
     return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
 
 
-def gray_codec(codec: EncodingCodec) -> EncodingCodec:
+def gray_codec(codec: Codec) -> Codec:
     """Return JPEG that codes one component.
 
     Raises:
@@ -158,7 +184,7 @@ def gray_codec(codec: EncodingCodec) -> EncodingCodec:
 
 
 def check_peers(
-    peers: Sequence[AnyRestorer], *, codec: EncodingCodec, gray: bool = False
+    peers: Sequence[AnyRestorer], *, codec: Codec, gray: bool = False
 ) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:
     """Sort out the peers that cannot run: absent ones, with what to get, those for other bitstreams, or for colour."""
     present: list[AnyRestorer] = []
@@ -174,6 +200,37 @@ def check_peers(
         else:
             present.append(peer)
     return tuple(present), left_out
+
+
+def choose_streams(
+    streams: StoredStreams, pictures: Sequence[str]
+) -> tuple[StoredStreams, tuple[float, ...], list[LeftOut]]:
+    """Choose the streams of the originals, and the rate factors at which every original has one.
+
+    Args:
+        streams: of these pictures, and perhaps of others.
+        pictures: names of the originals.
+
+    Returns:
+        The streams, the rate factors, and what is left out of those there are.
+
+    Raises:
+        BenchmarkError: if there is no such rate factor.
+    """
+    chosen = streams.of(pictures)
+    rates, left_out = [], []
+    for rate in chosen.rate_factors:
+        number = sum(rate in chosen.rates(picture) for picture in pictures)
+        if number == len(pictures):
+            rates.append(rate)
+        else:
+            hint = "name it alone with --rates, or fewer pictures with --limit"
+            left_out.append(LeftOut(f"rate {rate:g}", f"{number} of {len(pictures)} originals have a stream; {hint}"))
+    if not rates:
+        raise BenchmarkError(
+            f"there is no rate at which all {len(pictures)} originals have streams; name one by --rates"
+        )
+    return chosen, tuple(rates), left_out
 
 
 def _colour_only(peer: AnyRestorer) -> str:
@@ -221,8 +278,11 @@ class Harness:
     folder: ResultsFolder
     progress: Callable[[State], None] = _ignore
     tell: Callable[[LeftOut], None] = _ignore
-    _contents: dict[float, list[bytes]] = field(default_factory=dict)
+    _coded: CodedPictures = field(init=False)
     _statistics: SetStatistics | None = None
+
+    def __post_init__(self) -> None:
+        self._coded = Kept(self.plan.coded)
 
     def run(self) -> int:
         """Measure everything that is not there yet.
@@ -260,12 +320,12 @@ class Harness:
 
     def _warm_up(self, methods: Iterable[Method]) -> None:
         """Let the device allocate memory and choose its kernels before anything is timed."""
-        corner = next(iter(self.originals))[:, :_WARM_UP_SIDE, :_WARM_UP_SIDE]
-        codec = self.plan.codec
+        picture, original = self.originals.originals[0].name, next(iter(self.originals))
+        codec, coded = self.plan.codec, self.plan.coded
         try:
             for method in methods:
                 if isinstance(method, (PlainCodec, Enhanced)):
-                    base = codec.decode(encode_at(codec, corner, rate_factor=self.plan.rates[0]).content)
+                    base = decode_corner(codec, coded, picture, original, side=_WARM_UP_SIDE)
                     if isinstance(method, Enhanced):
                         method.enhancer.enhance(base, steps=1)
                         return
@@ -306,14 +366,8 @@ class Harness:
         if method.keys[0].codec == SIMULATED_JPEG:
             yield from simulated_pictures(self.originals, quality=int(rate))
             return
-        codec = self.plan.codec
-        contents = self._contents.setdefault(rate, [])
-        for index, original in enumerate(self.originals):
-            if index == len(contents):
-                contents.append(encode_at(codec, original, rate_factor=rate).content)
-            start = time.perf_counter()
-            base = codec.decode(contents[index])
-            yield Coded(original, contents[index], base, base.bits_per_pixel, time.perf_counter() - start)
+        for named, original in zip(self.originals.originals, self.originals, strict=True):
+            yield decode_picture(self.plan.codec, self._coded, named.name, original, rate_factor=rate)
 
     def _of_originals(self) -> SetStatistics:
         """Features of the originals, computed once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +73,7 @@ def read_set(
     preset: Preset | None = None,
     file_list: Path | None = None,
     limit: int | None = None,
+    only: Collection[str] | None = None,
     gray: bool = False,
 ) -> OriginalSet:
     """Look through the originals of a folder and of those in it.
@@ -85,13 +86,15 @@ def read_set(
         preset: what they are; they are counted and their pixels compared, where these are known.
         file_list: of the preset's files, as in `Preset.find`.
         limit: use the first pictures only.
+        only: names of those that count, paths from the folder; None for all.
         gray: take the luma of each; a set is still known by its colours.
 
     Raises:
-        BenchmarkError: if the pictures are not those of the preset, or none can be read.
+        BenchmarkError: if the pictures are not those of the preset, one of `only` is missing, or none can be read.
         InvalidImageError: if the folder is missing or has no pictures.
     """
-    files = (find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list))[:limit]
+    found = find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list)
+    files = (found if only is None else _named(found, only, folder=folder))[:limit]
     preparation = Preparation.AS_IT_IS if preset is None else preset.preparation
     originals: list[Original] = []
     coloured: list[str] = []
@@ -112,17 +115,26 @@ def read_set(
     pixel_hash = pixels_sha256(read())
     if not originals:
         raise BenchmarkError(f"no picture in '{folder}' can be read; the first: {remarks[0]}")
-    if preset is not None and limit is None:
+    whole = len(files) == len(found) and limit is None
+    if preset is not None and whole:
         preset.check_pixels(pixel_hash)
     if preset is not None:
         name = preset.id
     else:
-        name = folder.resolve().name if limit is not None else _name_of(folder, originals, pixel_hash)
-    if limit is not None:
-        name = f"{name}, first {len(originals)}"
+        name = _name_of(folder, originals, pixel_hash) if whole else folder.resolve().name
+    if not whole:
+        name = f"{name}, {len(originals)} with streams" if limit is None else f"{name}, first {len(originals)}"
     remarks += [*(_about_luma(coloured, originals) if gray else _about_channels(originals)), *_about_sizes(originals)]
-    found = OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks), gray)
-    return replace(found, pixel_hash=pixels_sha256(found)) if coloured else found
+    originals_set = OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks), gray)
+    return replace(originals_set, pixel_hash=pixels_sha256(originals_set)) if coloured else originals_set
+
+
+def _named(files: list[Path], names: Collection[str], *, folder: Path) -> list[Path]:
+    """Return those files of a folder that have a stream."""
+    found = [file for file in files if file.relative_to(folder).as_posix() in names]
+    if missing := sorted(set(names) - {file.relative_to(folder).as_posix() for file in found}):
+        raise BenchmarkError(f"'{folder}' lacks {', '.join(missing)}, of which there are streams")
+    return found
 
 
 def _name_of(folder: Path, originals: list[Original], pixel_hash: str) -> str:
