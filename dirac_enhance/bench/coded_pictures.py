@@ -227,7 +227,8 @@ def read_stream_index(folder: Path) -> list[dict[str, Any]]:
 
 def stream_file(folder: Path, record: Mapping[str, Any]) -> Path:
     """Return the file of a line of the index: its `file`, or else 01_qp37.bin for 01.png at 37."""
-    return folder / record.get("file", f"{Path(record['image']).stem}_qp{_rate_of(record):g}.bin")
+    name: str = record.get("file", f"{Path(record['image']).stem}_qp{_rate_of(record):g}.bin")
+    return folder / name
 
 
 def _read(file: Path) -> bytes:

@@ -112,7 +112,12 @@ def test_a_codec_that_only_decodes_is_measured_on_its_streams(originals: Path, s
     ],
 )
 def test_every_cell_has_a_value_for_each_original(
-    originals: Path, streams: Path, rate_factors: tuple[float, ...], limit: int | None, rates: list[float], name: str
+    originals: Path,
+    streams: Path,
+    rate_factors: tuple[float, ...],
+    limit: int | None,
+    rates: tuple[float, ...],
+    name: str,
 ) -> None:
     stored = read_streams(streams, rate_factors=rate_factors)
     found = read(originals, stored, limit=limit)
@@ -229,7 +234,7 @@ def test_what_is_kept_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     again = decode_picture(JpegCodec(), coded, "a.png", original, rate_factor=10)
     assert first.content == again.content
     assert (calls, coded.rates("a.png"), coded.pictures) == ([10], (10.0, 40.0), None)
-    with pytest.raises(BenchmarkError, match="a.png at 0: rate factor 0 given") as told:
+    with pytest.raises(BenchmarkError, match=r"a\.png at 0: rate factor 0 given") as told:
         decode_picture(JpegCodec(), coded, "a.png", original, rate_factor=0)
     assert isinstance(told.value.__cause__, RateFactorError)
 

@@ -1,4 +1,4 @@
-"""`dirac-enhance bench --streams`: coded files made beforehand, from the folder to tables, and what it says of bad ones."""
+"""`dirac-enhance bench --streams`: coded files made beforehand, up to tables, and what it says of bad ones."""
 
 from __future__ import annotations
 
