@@ -177,7 +177,8 @@ def _tell_of(tables: tuple[ResultsTable, ...]) -> None:
 
 def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     """Run the benchmark; return how many methods failed at a rate."""
-    from dirac_enhance.bench.harness import Harness, choose_streams
+    from dirac_enhance.bench.feasible import choose_streams
+    from dirac_enhance.bench.harness import Harness
     from dirac_enhance.bench.measures import find_measures
     from dirac_enhance.bench.originals import about_patches, read_set
     from dirac_enhance.bench.presets import find_preset
@@ -229,7 +230,8 @@ def _say(what: LeftOut) -> None:
 
 def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[LeftOut]]:
     from dirac_enhance.bench.coded_pictures import read_streams
-    from dirac_enhance.bench.harness import BenchPlan, check_peers, gray_codec
+    from dirac_enhance.bench.feasible import check_peers, gray_codec
+    from dirac_enhance.bench.harness import BenchPlan
     from dirac_enhance.encoding import find_encoder
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.sampling import SamplingSettings

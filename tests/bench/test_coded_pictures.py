@@ -20,7 +20,8 @@ from dirac_enhance.bench.coded_pictures import (
     decode_picture,
     read_streams,
 )
-from dirac_enhance.bench.harness import BenchPlan, Harness, choose_streams
+from dirac_enhance.bench.feasible import choose_streams
+from dirac_enhance.bench.harness import BenchPlan, Harness
 from dirac_enhance.bench.measures import find_measures
 from dirac_enhance.bench.meter import load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set

@@ -15,7 +15,8 @@ from torch import Tensor
 from bench_stubs import BrighteningEnhancer, StubRestorer, StubSimulatingRestorer
 from dirac_enhance import BenchmarkError
 from dirac_enhance.bench.cells import Cell
-from dirac_enhance.bench.harness import BenchPlan, Harness, check_peers, gray_codec
+from dirac_enhance.bench.feasible import check_peers, gray_codec
+from dirac_enhance.bench.harness import BenchPlan, Harness
 from dirac_enhance.bench.measures import find_measures
 from dirac_enhance.bench.meter import Meter, load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set
