@@ -74,11 +74,23 @@ def thresholding_text(record: Record) -> str:
             name = {"base": f"{record['codec']} alone", "off": "steps 100, no thresholds"}.get(method, method)
             lines.append([f"{quality:g}", name, limit, *cells])
     head = [rate_name(record["codec"]), "range of residuals", "limit, 8-bit levels", "PSNR, dB", "LPIPS"]
+    evaluations = next(row["evaluations"] for row in record["rows"] if row["method"] == "off")
     origin = (
-        f"{record['pictures']} pictures, {record['codec']}; percentages: differences from no thresholds;"
-        f" residuals of {record['training_pairs']} training pairs; {weights_text(record)}; {_origin(record)}"
+        f"{_pictures(record)}, {record['codec']}; steps 100 in {evaluations} evaluation{'s' * (evaluations > 1)};"
+        f" percentages: differences from no thresholds; residuals of {record['training_pairs']} training pairs;"
+        f" {weights_text(record)}; {_origin(record)}"
     )
     return f"{markdown_table(head, lines)}\n\n{origin}"
+
+
+def _pictures(record: Record) -> str:
+    """How many pictures, and how many at rate factors that have fewer."""
+    numbers: dict[float, int] = {}
+    for row in record["rows"]:
+        pictures = row.get("pictures", record["pictures"])  # older histograms do not say, and are of all
+        numbers[row["quality"]] = pictures if isinstance(pictures, int) else len(pictures)
+    fewer = [f"{number} at {rate:g}" for rate, number in numbers.items() if number != record["pictures"]]
+    return f"{record['pictures']} pictures" + (f" ({', '.join(fewer)})" if fewer else "")
 
 
 def _limit_at(thresholds: Sequence[Sequence[float]], quality: float) -> float:
@@ -105,7 +117,7 @@ def residual_text(record: Record) -> str:
         *(f"{each:g} %" for each in SHARES),
         "largest",
     ]
-    origin = f"{record['pictures']} pictures, {record['codec']}; residuals in 8-bit levels; {_origin(record)}"
+    origin = f"{_pictures(record)}, {record['codec']}; residuals in 8-bit levels; {_origin(record)}"
     return f"{markdown_table(head, lines)}\n\n{origin}"
 
 

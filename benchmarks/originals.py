@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import torch
 
 from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
+from dirac_enhance.bench.coded_pictures import STREAM_INDEX, EncodedNow, read_streams
 from dirac_enhance.bench.preparation import Preparation, find_pictures, read_original
 
 if TYPE_CHECKING:
@@ -16,6 +18,33 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from dirac_enhance import Codec
+    from dirac_enhance.bench.coded_pictures import CodedPictures
+
+
+streams_option = click.option(
+    "--streams",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help=f"Folder of streams made beforehand, with {STREAM_INDEX}; nothing is encoded.",
+)
+
+
+def choose_codec(codec_id: str, streams: Path | None, rate_factors: tuple[float, ...]) -> tuple[Codec, CodedPictures]:
+    """Find the codec that decodes, and what it decodes: streams of a folder, or originals that it encodes itself.
+
+    Args:
+        codec_id: of an installed codec, which need not encode where there are streams.
+        streams: their folder, or None.
+        rate_factors: to encode at, or of the streams to take; all of these if empty.
+
+    Raises:
+        DiracError: if there is no such codec, it would have to encode and cannot, or there are no such streams.
+    """
+    if streams:
+        return load_host().codec(codec_id).codec, read_streams(streams, rate_factors=rate_factors)
+    codec = encoding_codec(codec_id)
+    return codec, EncodedNow(codec, rate_factors)
 
 
 def encoding_codec(codec_id: str) -> EncodingCodec:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
-from coded_pictures import STREAM_INDEX, EncodedNow, read_streams
-from dirac_enhance import BaseReconstruction, BenchmarkError, DiracError, load_enhancer, load_host
+from dirac_enhance import DiracError, load_enhancer
+from dirac_enhance.bench.coded_pictures import decode_corner, decode_picture
 from dirac_enhance.bench.pixel_hash import pixels_sha256
 from dirac_enhance.metrics import LPIPS, load_lpips
 from meter import Meter
-from originals import encoding_codec, read_folder
+from originals import choose_codec, read_folder, streams_option
 from record import RESULTS, write_record
 from restoration_methods import METHODS, Plan, Restored, Walk, restore, seed_differences
 from restoration_rows import Measurement, average, format_table
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from coded_pictures import CodedPictures
     from dirac_enhance import Codec, Enhancer
+    from dirac_enhance.bench.coded_pictures import CodedPictures
     from dirac_enhance.device import Device, Precision
 
 _QUALITIES = (5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0)
@@ -58,14 +58,9 @@ class Run:
             BenchmarkError: if what was coded cannot be had or decoded, or is not of the original's size.
         """
         meter = Meter.of(original, lpips=self.lpips, device=self.metrics_device)
-        base, seconds = self._decode(picture, original, quality)
-        if base.pixels.shape != original.shape:
-            _, height, width = original.shape
-            raise BenchmarkError(
-                f"{picture} has {width}×{height} pixels, what was coded at {quality:g} {base.width}×{base.height}; name"
-                " the folder of its originals"
-            )
-        plain = Restored("base", "", 0, base.pixels, seconds)
+        coded = decode_picture(self.codec, self.coded, picture, original, rate_factor=quality)
+        base = coded.base
+        plain = Restored("base", "", 0, base.pixels, coded.seconds or 0.0)
         # The plain codec is always measured: every other row is compared with it.
         for restored in chain([plain], restore(self.enhancer, base, self.plan) if self.enhancer else ()):
             speed = {"seconds_per_megapixel": restored.seconds * 1e6 / (base.height * base.width)}
@@ -76,22 +71,11 @@ class Run:
                 key = (quality, f"seeds apart at {method}", self.plan.walks[0].label, 0)
                 yield Measurement(key, picture, {"levels": levels})
 
-    def _decode(self, picture: str, original: Tensor, quality: float) -> tuple[BaseReconstruction, float]:
-        """The base reconstruction, and the seconds that decoding took."""
-        try:
-            coded = self.coded.read(picture, original, rate_factor=quality)
-            start = time.perf_counter()
-            return self.codec.decode(coded), time.perf_counter() - start
-        except DiracError as cause:
-            raise BenchmarkError(f"{picture} at {quality:g}: {cause}") from cause
-
     def warm_up(self, picture: str, original: Tensor) -> None:
         """Let codec and device load their libraries, allocate memory and choose kernels before anything is timed."""
-        corner = (slice(None), slice(_WARM_UP_SIDE), slice(_WARM_UP_SIDE))
-        base, _ = self._decode(picture, original[corner], self.coded.rates(picture)[0])
+        base = decode_corner(self.codec, self.coded, picture, original, side=_WARM_UP_SIDE)
         if self.enhancer:
-            pixels = base.pixels[corner].contiguous()
-            self.enhancer.enhance(BaseReconstruction(pixels, base.coded_bytes, rate_factor=base.rate_factor), steps=1)
+            self.enhancer.enhance(base, steps=1)
 
 
 def plan_walks(spacings: tuple[str, ...], evaluations: tuple[int, ...], late_start: int | None) -> tuple[Walk, ...]:
@@ -114,18 +98,6 @@ def weights_header(enhancer: Enhancer | None) -> dict[str, Any] | None:
         | defaults
         | settings
     )
-
-
-def choose_codec(codec_id: str, streams: Path | None, qualities: tuple[float, ...]) -> tuple[Codec, CodedPictures]:
-    """Find the codec that decodes, and what it decodes: streams of a folder, or originals that it encodes itself.
-
-    Raises:
-        DiracError: if there is no such codec, it would have to encode and cannot, or there are no such streams.
-    """
-    if streams:
-        return load_host().codec(codec_id).codec, read_streams(streams, rate_factors=qualities)
-    codec = encoding_codec(codec_id)
-    return codec, EncodedNow(codec, qualities or _QUALITIES)
 
 
 def prepare(
@@ -202,11 +174,7 @@ def _methods(_context: click.Context, _parameter: click.Parameter, text: str) ->
 @click.command(context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--codec", default="jpeg", metavar="ID", help="An installed codec that encodes, or with --streams any.")
-@click.option(
-    "--streams",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help=f"Folder of streams made beforehand, with {STREAM_INDEX}; nothing is encoded.",
-)
+@streams_option
 @click.option(
     "--qualities",
     callback=_numbers,
@@ -236,7 +204,8 @@ def main(folder: Path, **options: Any) -> None:
     walks = plan_walks(options["spacing"], options["evaluations"], options["late_start"])
     plan = Plan(options["which"], walks, options["samples"], options["seeds"])
     try:
-        codec, coded = choose_codec(options["codec"], options["streams"], options["qualities"])
+        qualities = options["qualities"] or (() if options["streams"] else _QUALITIES)
+        codec, coded = choose_codec(options["codec"], options["streams"], qualities)
         parts = {name: options[name] for name in ("weights", "device", "precision")}
         run = prepare(plan, codec, coded, **parts, lpips=options["lpips_backbone"])
         originals = read_folder(folder, only=coded.pictures, limit=options["limit"])

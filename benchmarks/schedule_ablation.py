@@ -11,6 +11,7 @@ import click
 
 from appendix_tables import schedule_text
 from dirac_enhance import DiracError, load_enhancer
+from dirac_enhance.bench.coded_pictures import EncodedNow
 from dirac_enhance.diffusion.schedule_catalogue import SCHEDULES
 from dirac_enhance.metrics import load_lpips
 from dirac_enhance.training.export import SamplingDefaults, export_weights
@@ -79,7 +80,8 @@ def main(
         for name in schedules.split(","):
             checkpoint = train_shortly(replace(run, settings=replace(trained, schedule=name)), name=name)
             enhancer = _enhancer_of(checkpoint)
-            measured = measure_variants(originals, encoder, qualities, _variants(enhancer), lpips=lpips)
+            coded = EncodedNow(encoder, qualities)
+            measured = measure_variants(originals, encoder, coded, _variants(enhancer), lpips=lpips)
             rows += [{"schedule": name, "late_start": enhancer.metadata.late_start, **row} for row in measured]
     except DiracError as error:
         raise click.ClickException(str(error)) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
+from dirac_enhance.bench.coded_pictures import decode_picture
 from meter import Meter
 from restoration_rows import Measurement, average
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from dirac_enhance import BaseReconstruction, EncodingCodec
+    from dirac_enhance import BaseReconstruction, Codec
+    from dirac_enhance.bench.coded_pictures import CodedPictures
     from dirac_enhance.metrics import LPIPS
 
 
@@ -33,18 +35,18 @@ class Variant:
 @torch.inference_mode()
 def measure_variants(
     originals: Mapping[str, Tensor],
-    codec: EncodingCodec,
-    qualities: Sequence[float],
+    codec: Codec,
+    coded: CodedPictures,
     variants: Sequence[Variant],
     *,
     lpips: LPIPS | None,
 ) -> list[dict[str, Any]]:
-    """Code each original at each quality, restore it by each variant, compare, and average over the pictures.
+    """Decode each original at each of its rate factors, restore it by each variant, compare, average over the pictures.
 
     Args:
         originals: file name → (3, H, W) float32 in [0, 1].
-        codec: encodes and decodes them.
-        qualities: rate factors.
+        codec: decodes them.
+        coded: what it decodes, encoded now or made beforehand.
         variants: the decoded picture itself is measured before them, as "base".
         lpips: with the AlexNet backbone, on the CPU; None leaves it out.
 
@@ -55,8 +57,8 @@ def measure_variants(
     measurements = []
     for picture, original in originals.items():
         start, meter = time.perf_counter(), Meter.of(original, lpips=lpips, device="cpu")
-        for quality in qualities:
-            base = codec.decode(codec.encode(original, rate_factor=quality))
+        for quality in coded.rates(picture):
+            base = decode_picture(codec, coded, picture, original, rate_factor=quality).base
             for variant in (plain, *variants):
                 key = (quality, variant.name, "", variant.evaluations)
                 measurements.append(Measurement(key, picture, meter(variant.restore(base))))
@@ -64,13 +66,13 @@ def measure_variants(
     return average(measurements)
 
 
-def numbers(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[float, ...]:
-    """Read an option's comma-separated numbers.
+def numbers(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Read an option's comma-separated numbers; none if nothing was said.
 
     Raises:
         click.BadParameter: if it is no such list.
     """
     try:
-        return tuple(float(part) for part in text.split(","))
+        return tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError as cause:
         raise click.BadParameter(f"'{text}' is not a list of numbers such as 5,10,20") from cause

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from coded_pictures import read_stream_index, stream_file
+from dirac_enhance.bench.coded_pictures import read_stream_index, stream_file
 from dirac_enhance_vtm import VtmCodec
 from dirac_enhance_vtm.colour import SampleFormat, to_pixels
 from dirac_enhance_vtm.first_picture import find_first_picture

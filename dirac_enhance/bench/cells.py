@@ -24,6 +24,7 @@ class CellKey:
         method: how the picture came about.
         protocol: id of how it was measured.
         codec_options: name → text of those set, sorted.
+        streams_sha256: of streams made beforehand, at this rate; None where they were coded on the spot.
         peer: id of the restorer, or name of the published method.
         weights_sha256: of our enhancer, or of a peer that is a file of weights.
         steps: where on its trajectory it stopped.
@@ -42,6 +43,7 @@ class CellKey:
     method: Method
     protocol: str
     codec_options: tuple[tuple[str, str], ...] = ()
+    streams_sha256: str | None = None
     peer: str | None = None
     weights_sha256: str | None = None
     steps: int | None = None
@@ -168,7 +170,7 @@ def _check_key(key: CellKey) -> None:
     numbers: tuple[object, ...] = (key.rate, key.late_start, key.eta)
     if not all(each is None or isinstance(each, int | float) for each in numbers):
         raise TypeError(f"one of {numbers!r:.80} is no number")
-    texts: tuple[object, ...] = (key.codec, key.peer, key.weights_sha256, key.spacing)
+    texts: tuple[object, ...] = (key.codec, key.streams_sha256, key.peer, key.weights_sha256, key.spacing)
     if not all(each is None or isinstance(each, str) for each in texts):
         raise TypeError(f"one of {texts!r:.80} is no text")
 

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dirac_enhance import BenchmarkError, DiracError
+from dirac_enhance import BenchmarkError, DiracError, EncodingCodec
 from dirac_enhance.bench.cells import Cell, CellKey, Values
+from dirac_enhance.bench.coded_pictures import (
+    Coded,
+    CodedPictures,
+    EncodedNow,
+    Kept,
+    StoredStreams,
+    decode_corner,
+    decode_picture,
+)
 from dirac_enhance.bench.concurrency import in_order
 from dirac_enhance.bench.memory import PeakMemory
 from dirac_enhance.bench.methods import (
-    Coded,
     Enhanced,
     Method,
     Peer,
@@ -33,13 +41,12 @@ from dirac_enhance.bench.remaining_time import RemainingTime
 from dirac_enhance.bench.restorers.restorer import AnyRestorer, SimulatingRestorer, name_of
 from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
 from dirac_enhance.bench.results import LeftOut
-from dirac_enhance.rate_search import encode_at
 from dirac_enhance.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance import EncodingCodec, Enhancer
+    from dirac_enhance import Codec, Enhancer
     from dirac_enhance.bench.meter import Meter, SetStatistics
     from dirac_enhance.bench.originals import OriginalSet
     from dirac_enhance.bench.results import ResultsFolder
@@ -55,48 +62,72 @@ class BenchPlan:
     """What to measure.
 
     Args:
-        codec: its options set.
+        codec: its options set; it need not encode where there are streams.
         codec_options: name → text of those set, sorted.
         rates: rate factors.
+        streams: made beforehand, of the originals alone and at every rate; None to encode.
         enhancer: None to leave our own out.
         steps: where on its trajectory to stop.
         samples: how many to average, each number for each of `steps`.
         sampling: everything else about it.
         peers: that can run.
         simulated_jpeg: measure on DDRM's imitation of JPEG, too; a peer that codes so itself is reason enough.
+        gray: as in the gray tables of JPEG restorers: the codec is `gray_codec`'s, the originals are their luma, and
+            what restorers make of them is taken back to one plane.
         jobs: pictures measured, or restored by a peer, at once.
 
     Raises:
         RateFactorError: if a rate factor is out of the codec's range.
-        BenchmarkError: if JPEG is simulated beside another codec.
+        BenchmarkError: if the codec would have to encode and cannot, or JPEG is simulated beside another codec, beside
+            streams, or in gray.
     """
 
-    codec: EncodingCodec
+    codec: Codec
     rates: tuple[float, ...]
     codec_options: tuple[tuple[str, str], ...] = ()
+    streams: StoredStreams | None = None
     enhancer: Enhancer | None = None
     steps: tuple[int, ...] = ()
     samples: tuple[int, ...] = (1,)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     peers: tuple[AnyRestorer, ...] = ()
     simulated_jpeg: bool = False
+    gray: bool = False
     jobs: int = 1
 
     def __post_init__(self) -> None:
+        if self.simulated_jpeg and self.gray:
+            raise BenchmarkError("simulated JPEG codes colour; leave out --simulated-jpeg, or --gray")
         if self.simulated_jpeg and self.codec.id != "jpeg":
             raise BenchmarkError(f"simulated JPEG is measured beside codec 'jpeg', not '{self.codec.id}'")
+        if self.streams is not None:
+            if self.simulated_jpeg or self.gray:
+                raise BenchmarkError("streams are measured as they are; leave out --simulated-jpeg and --gray")
+            return
+        if not isinstance(self.codec, EncodingCodec):
+            raise BenchmarkError(f"codec '{self.codec.id}' only decodes; give its files with --streams DIR")
         for rate in self.rates:
             self.codec.rate_range.check(rate)
 
     @property
+    def coded(self) -> CodedPictures:
+        """The coded files."""
+        if self.streams is not None:
+            return self.streams
+        assert isinstance(self.codec, EncodingCodec)  # as was checked
+        return EncodedNow(self.codec, self.rates)
+
+    @property
     def protocol(self) -> str:
-        """Id of how the codec's own pictures are measured."""
-        return protocol_of(self.codec.id, as_usual=not self.codec_options).id
+        """Id of how the codec's own pictures are measured; of streams it is not known how they were coded."""
+        as_usual = not self.codec_options and self.streams is None
+        return protocol_of(self.codec.id, as_usual=as_usual, gray=self.gray).id
 
     def methods(self) -> Iterator[tuple[float, Method]]:
         """Everything to measure, rate by rate; what takes least comes first."""
         for rate in self.rates:
-            base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options)
+            streams_sha256 = None if self.streams is None else self.streams.sha256(rate)
+            base = CellKey(self.codec.id, rate, "base", self.protocol, self.codec_options, streams_sha256)
             yield from ((rate, method) for method in self._own(base, prefix=""))
             for peer in self.peers:
                 if not isinstance(peer, SimulatingRestorer):
@@ -141,21 +172,6 @@ def _weights_of(peer: AnyRestorer) -> str | None:
     return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
 
 
-def check_peers(peers: Sequence[AnyRestorer], *, codec: EncodingCodec) -> tuple[tuple[AnyRestorer, ...], list[LeftOut]]:
-    """Sort out the peers that cannot run: absent ones, with what to get, and those for other bitstreams."""
-    present: list[AnyRestorer] = []
-    left_out: list[LeftOut] = []
-    for peer in peers:
-        absence = peer.available()
-        if absence is not None:
-            left_out.append(LeftOut(name_of(peer), f"absent: {absence}"))
-        elif codec.id != "jpeg":
-            left_out.append(LeftOut(name_of(peer), f"it restores JPEG, not pictures of codec '{codec.id}'"))
-        else:
-            present.append(peer)
-    return tuple(present), left_out
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """How far a run is.
@@ -197,8 +213,11 @@ class Harness:
     folder: ResultsFolder
     progress: Callable[[State], None] = _ignore
     tell: Callable[[LeftOut], None] = _ignore
-    _contents: dict[float, list[bytes]] = field(default_factory=dict)
+    _coded: CodedPictures = field(init=False)
     _statistics: SetStatistics | None = None
+
+    def __post_init__(self) -> None:
+        self._coded = Kept(self.plan.coded)
 
     def run(self) -> int:
         """Measure everything that is not there yet.
@@ -236,12 +255,12 @@ class Harness:
 
     def _warm_up(self, methods: Iterable[Method]) -> None:
         """Let the device allocate memory and choose its kernels before anything is timed."""
-        corner = next(iter(self.originals))[:, :_WARM_UP_SIDE, :_WARM_UP_SIDE]
-        codec = self.plan.codec
+        picture, original = self.originals.originals[0].name, next(iter(self.originals))
+        codec, coded = self.plan.codec, self.plan.coded
         try:
             for method in methods:
                 if isinstance(method, (PlainCodec, Enhanced)):
-                    base = codec.decode(encode_at(codec, corner, rate_factor=self.plan.rates[0]).content)
+                    base = decode_corner(codec, coded, picture, original, side=_WARM_UP_SIDE)
                     if isinstance(method, Enhanced):
                         method.enhancer.enhance(base, steps=1)
                         return
@@ -257,6 +276,8 @@ class Harness:
         memory = PeakMemory(self.meter.device) if isinstance(method, Enhanced) else None
         gathered = {key: _Gathered(self.meter.statistics()) for key in method.keys}
         rows = method.restore(self._pictures(rate, method))
+        if self.plan.gray:
+            rows = map(_in_gray, rows)
         for coded, restored, values in in_order(self._compare, rows, jobs=self.plan.jobs):
             for each, metrics in zip(restored, values, strict=True):
                 gathered[each.key].add(coded, metrics, pixels=each.pixels, seconds=each.seconds)
@@ -273,20 +294,15 @@ class Harness:
             each.pixels.clamp(0, 1) if each.key.protocol in _FLOATING_POINT else round_to_8_bits(each.pixels)
             for each in restored
         ]
-        return coded, restored, self.meter.compare(coded.original, pictures)
+        planes = slice(1 if self.plan.gray else None)
+        return coded, restored, self.meter.compare(coded.original[planes], [each[planes] for each in pictures])
 
     def _pictures(self, rate: float, method: Method) -> Iterator[Coded]:
         if method.keys[0].codec == SIMULATED_JPEG:
             yield from simulated_pictures(self.originals, quality=int(rate))
             return
-        codec = self.plan.codec
-        contents = self._contents.setdefault(rate, [])
-        for index, original in enumerate(self.originals):
-            if index == len(contents):
-                contents.append(encode_at(codec, original, rate_factor=rate).content)
-            start = time.perf_counter()
-            base = codec.decode(contents[index])
-            yield Coded(original, contents[index], base, base.bits_per_pixel, time.perf_counter() - start)
+        for named, original in zip(self.originals.originals, self.originals, strict=True):
+            yield decode_picture(self.plan.codec, self._coded, named.name, original, rate_factor=rate)
 
     def _of_originals(self) -> SetStatistics:
         """Features of the originals, computed once."""
@@ -297,6 +313,12 @@ class Harness:
                     statistics.add(original)
             self._statistics = statistics
         return self._statistics
+
+
+def _in_gray(row: Row) -> Row:
+    """Average the planes of what was restored, as results of gray sources are written, and repeat that."""
+    coded, restored = row
+    return coded, [replace(each, pixels=each.pixels.mean(dim=0).expand(3, -1, -1)) for each in restored]
 
 
 @dataclass(slots=True)

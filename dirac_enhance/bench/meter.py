@@ -53,7 +53,7 @@ class Meter:
         """Measure pictures of one original, whose features are computed once; may run in several threads.
 
         Args:
-            original: (3, H, W) in [0, 1].
+            original: (3, H, W) in [0, 1], or (1, H, W) in gray.
             pictures: of the same shape; not rounded here.
 
         Returns:
@@ -63,13 +63,13 @@ class Meter:
         return [reference.compare(picture) for picture in pictures]
 
     def reference(self, original: Tensor) -> Reference:
-        """Prepare to compare pictures, as they come, with one original, (3, H, W) in [0, 1]."""
+        """Prepare to compare pictures, as they come, with one original, (3, H, W) or (1, H, W) in [0, 1]."""
         import torch
 
         with torch.inference_mode():
             pixels = original[None].to(self.device)
             lpips = self.lpips if "lpips" in self.ids else None
-            return Reference(pixels, frozenset(self.ids), lpips, lpips.features(2 * pixels - 1) if lpips else ())
+            return Reference(pixels, frozenset(self.ids), lpips, lpips.features(_for_lpips(pixels)) if lpips else ())
 
     def statistics(self) -> SetStatistics:
         """Begin to gather what distances between sets need of one set."""
@@ -87,7 +87,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """An original, (1, 3, H, W), on the meter's device, with its LPIPS features; made by `Meter.reference`."""
+    """An original, (1, C, H, W), on the meter's device, with its LPIPS features; made by `Meter.reference`."""
 
     pixels: Tensor
     measures: frozenset[str]
@@ -102,7 +102,7 @@ class Reference:
             pixels = picture[None].to(self.pixels.device)
             values = {name: float(measure(pixels, self.pixels)) for name, measure in _distortions(self.measures)}
             if self.lpips:
-                values["lpips"] = float(self.lpips.distance(self.lpips.features(2 * pixels - 1), self.features))
+                values["lpips"] = float(self.lpips.distance(self.lpips.features(_for_lpips(pixels)), self.features))
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
@@ -129,6 +129,11 @@ class SetStatistics:
             value = kernel_distance_256(part, other).mean if name == "kid256" else frechet_distance_256(part, other)
             found[name] = value if math.isfinite(value) else None
         return found
+
+
+def _for_lpips(pixels: Tensor) -> Tensor:
+    """(N, 3, H, W) or (N, 1, H, W) in [0, 1] to (N, 3, H, W) in [−1, 1]; gray is repeated."""
+    return (2 * pixels - 1).expand(-1, 3, -1, -1)
 
 
 def _distortions(wanted: Collection[str]) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor]]]:

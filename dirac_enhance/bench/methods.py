@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dirac_enhance import BaseReconstruction, DiracError, RestorerError
 from dirac_enhance.bench.cells import CellKey
+from dirac_enhance.bench.coded_pictures import Coded
 from dirac_enhance.bench.concurrency import in_order
 from dirac_enhance.bench.restorers.restorer import Restorer, SimulatingRestorer
 from dirac_enhance.sampling import SamplingSettings
@@ -22,25 +23,6 @@ if TYPE_CHECKING:
 
 _SIMULATED_BATCH = 32
 """Pictures that a program which codes originals itself gets in one run."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """An original and what a codec made of it.
-
-    Args:
-        original: (3, H, W) float32 in [0, 1].
-        content: the coded file; empty where coding was simulated.
-        base: what it decodes to.
-        bits_per_pixel: of the file; None where coding was simulated.
-        seconds: that decoding took; None where it was simulated.
-    """
-
-    original: Tensor
-    content: bytes
-    base: BaseReconstruction
-    bits_per_pixel: float | None
-    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dirac_enhance import BenchmarkError, DiracError
 from dirac_enhance.bench.pixel_hash import pixels_sha256
-from dirac_enhance.bench.preparation import Preparation, channels_of, find_pictures, read_original
+from dirac_enhance.bench.preparation import (
+    Preparation,
+    channels_of,
+    find_pictures,
+    is_gray,
+    read_original,
+    to_luma,
+)
 from dirac_enhance.bench.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ class OriginalSet:
         preparation: from file to original.
         pixel_hash: see `pixel_hash.pixels_sha256`.
         remarks: what is unusual about the set, one line each.
+        gray: whether each is made its luma, by `to_luma`.
     """
 
     name: str
@@ -45,10 +53,13 @@ class OriginalSet:
     preparation: Preparation
     pixel_hash: str
     remarks: tuple[str, ...] = ()
+    gray: bool = False
 
     def __iter__(self) -> Iterator[Tensor]:
         """Read them again, one at a time: (3, H, W) float32 in [0, 1] each."""
-        return (read_original(original.file, self.preparation) for original in self.originals)
+        for original in self.originals:
+            pixels = read_original(original.file, self.preparation)
+            yield to_luma(pixels) if self.gray else pixels
 
     @property
     def sides(self) -> tuple[tuple[str, int, int], ...]:
@@ -57,7 +68,13 @@ class OriginalSet:
 
 
 def read_set(
-    folder: Path, *, preset: Preset | None = None, file_list: Path | None = None, limit: int | None = None
+    folder: Path,
+    *,
+    preset: Preset | None = None,
+    file_list: Path | None = None,
+    limit: int | None = None,
+    only: Collection[str] | None = None,
+    gray: bool = False,
 ) -> OriginalSet:
     """Look through the originals of a folder and of those in it.
 
@@ -69,14 +86,18 @@ def read_set(
         preset: what they are; they are counted and their pixels compared, where these are known.
         file_list: of the preset's files, as in `Preset.find`.
         limit: use the first pictures only.
+        only: names of those that count, paths from the folder; None for all.
+        gray: take the luma of each; a set is still known by its colours.
 
     Raises:
-        BenchmarkError: if the pictures are not those of the preset, or none can be read.
+        BenchmarkError: if the pictures are not those of the preset, one of `only` is missing, or none can be read.
         InvalidImageError: if the folder is missing or has no pictures.
     """
-    files = (find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list))[:limit]
+    found = find_pictures(folder) if preset is None else preset.find(folder, file_list=file_list)
+    files = (found if only is None else _named(found, only, folder=folder))[:limit]
     preparation = Preparation.AS_IT_IS if preset is None else preset.preparation
     originals: list[Original] = []
+    coloured: list[str] = []
     remarks: list[str] = []
 
     def read() -> Iterator[Tensor]:
@@ -87,21 +108,33 @@ def read_set(
                 remarks.append(f"left out: {error}")
                 continue
             originals.append(Original(file.relative_to(folder).as_posix(), file, *pixels.shape[1:]))
+            if gray and not is_gray(pixels):
+                coloured.append(originals[-1].name)
             yield pixels
 
     pixel_hash = pixels_sha256(read())
     if not originals:
         raise BenchmarkError(f"no picture in '{folder}' can be read; the first: {remarks[0]}")
-    if preset is not None and limit is None:
+    whole = len(files) == len(found) and limit is None
+    if preset is not None and whole:
         preset.check_pixels(pixel_hash)
     if preset is not None:
         name = preset.id
     else:
-        name = folder.resolve().name if limit is not None else _name_of(folder, originals, pixel_hash)
-    if limit is not None:
-        name = f"{name}, first {len(originals)}"
-    remarks += [*_about_channels(originals), *_about_sizes(originals)]
-    return OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks))
+        name = _name_of(folder, originals, pixel_hash) if whole else folder.resolve().name
+    if not whole:
+        name = f"{name}, {len(originals)} with streams" if limit is None else f"{name}, first {len(originals)}"
+    remarks += [*(_about_luma(coloured, originals) if gray else _about_channels(originals)), *_about_sizes(originals)]
+    originals_set = OriginalSet(name, tuple(originals), preparation, pixel_hash, tuple(remarks), gray)
+    return replace(originals_set, pixel_hash=pixels_sha256(originals_set)) if coloured else originals_set
+
+
+def _named(files: list[Path], names: Collection[str], *, folder: Path) -> list[Path]:
+    """Return those files of a folder that have a stream."""
+    found = [file for file in files if file.relative_to(folder).as_posix() in names]
+    if missing := sorted(set(names) - {file.relative_to(folder).as_posix() for file in found}):
+        raise BenchmarkError(f"'{folder}' lacks {', '.join(missing)}, of which there are streams")
+    return found
 
 
 def _name_of(folder: Path, originals: list[Original], pixel_hash: str) -> str:
@@ -126,6 +159,14 @@ def _about_channels(originals: list[Original]) -> Iterator[str]:
         if names := kinds.get(kind):
             what = "grayscale" if kind == "grayscale" else "with alpha"
             yield f"{len(names)} of {len(originals)} originals {what}, the first '{names[0]}': {consequence}"
+
+
+def _about_luma(coloured: list[str], originals: list[Original]) -> Iterator[str]:
+    if coloured:
+        yield (
+            f"{len(coloured)} of {len(originals)} originals in colour, the first '{coloured[0]}':"
+            " their luma is measured (BT.601 in 16 … 235, as MATLAB's rgb2ycbcr makes it)"
+        )
 
 
 def _about_sizes(originals: list[Original]) -> Iterator[str]:

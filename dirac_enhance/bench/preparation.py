@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SIDE = 256
+_LUMA, _LUMA_OFFSET = (65.481, 128.553, 24.966), 16
+"""ITU-R BT.601 in studio range, of samples in [0, 1]."""
 
 
 class Preparation(Enum):
@@ -38,6 +40,32 @@ def read_original(path: Path, preparation: Preparation) -> Tensor:
 
     pixels = read_rgb(path).mul_(255).round_().div_(255)
     return pixels if preparation is Preparation.AS_IT_IS else _to_pixels(_prepare(_to_pillow(pixels), preparation))
+
+
+def to_luma(pixels: Tensor) -> Tensor:
+    """Make the original of gray tables, as their papers do: Y of MATLAB's `rgb2ycbcr`; a gray picture stays as it is.
+
+    Y of BT.601 lies in 16 … 235 and is rounded to 8 bits. DnCNN-3 codes it (cszn/DnCNN:Demo_test_DnCNN3.m@3e721ef), and
+    SwinIR (JingyunLiang/SwinIR:main_test_swinir.py@184ccfd). JPEG's own Y has the full range, and so a lower PSNR at
+    equal quality: figures of the two cannot be compared (jiaxi-jiang/FBCNN#7).
+
+    Args:
+        pixels: (3, H, W) float32 in [0, 1], each sample a multiple of 1/255.
+
+    Returns:
+        The same shape and range, three equal planes of multiples of 1/255; `pixels` itself if it is gray.
+    """
+    import torch
+
+    if is_gray(pixels):
+        return pixels
+    luma = torch.einsum("c,chw->hw", torch.tensor(_LUMA, dtype=torch.float64), pixels.double())
+    return luma.add_(_LUMA_OFFSET).round_().div_(255).float().expand(3, -1, -1)
+
+
+def is_gray(pixels: Tensor) -> bool:
+    """Say whether the planes of (3, H, W) pixels are equal, as those read from a grayscale file are."""
+    return bool((pixels == pixels[:1]).all())
 
 
 def _prepare(picture: Image, preparation: Preparation) -> Image:

@@ -130,6 +130,16 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 used_by="QGAC, FBCNN, SwinIR, CODiff, SODiff",
             ),
             Preset(
+                id="classic5",
+                pictures=5,
+                preparation=Preparation.AS_IT_IS,
+                get=(
+                    "the gray pictures baboon, barbara, boats, lena and peppers;"
+                    " testsets/Classic5 of https://github.com/jiaxi-jiang/FBCNN"
+                ),
+                used_by="AR-CNN, DnCNN-3, FBCNN, SwinIR, in gray",
+            ),
+            Preset(
                 id="bsds500-test",
                 pictures=200,
                 preparation=Preparation.AS_IT_IS,

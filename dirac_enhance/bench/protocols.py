@@ -48,7 +48,10 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             Protocol(
                 id="jpeg-gray",
                 base="libjpeg",
-                coding="luminance of each picture, libjpeg",
+                coding=(
+                    "luma of each picture (BT.601 in 16 … 235 rounded to 8 bits, as MATLAB's rgb2ycbcr makes it; gray"
+                    " pictures as they are), libjpeg, one component"
+                ),
                 measuring=f"PSNR of 8-bit luminance, mean over pictures; {_GAUSSIAN}; PSNR-B of the restored picture",
                 source=_FBCNN,
             ),
@@ -129,13 +132,16 @@ def also_meets(protocol_id: str) -> Mapping[str, tuple[str, ...]]:
     return _ALSO_MEETS.get(protocol_id, {})
 
 
-def protocol_of(codec_id: str, *, as_usual: bool) -> Protocol:
+def protocol_of(codec_id: str, *, as_usual: bool, gray: bool = False) -> Protocol:
     """Return how the pictures of a codec are measured here.
 
     Args:
         codec_id: of the codec.
         as_usual: whether none of its options was set: JPEG tables are for 4:2:0.
+        gray: whether luma alone was coded.
     """
+    if gray:
+        return find_protocol("jpeg-gray")
     return find_protocol("jpeg-colour" if codec_id == "jpeg" and as_usual else "codec")
 
 

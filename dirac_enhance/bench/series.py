@@ -51,7 +51,10 @@ def series_of(cells: Iterable[Cell]) -> tuple[Series, ...]:
     """
     by_method: dict[tuple[object, ...], dict[float, Cell]] = {}
     for cell in cells:
-        by_method.setdefault(_identity(cell.key), {})[_place(cell)] = cell
+        identity = _identity(cell.key)
+        while cell.key.streams_sha256 and _place(cell) in by_method.get(identity, {}):
+            identity = (*identity, "other streams")
+        by_method.setdefault(identity, {})[_place(cell)] = cell
     codecs = list(dict.fromkeys(identity[0] for identity in by_method))
     members = [dict(sorted(member.items())) for member in by_method.values()]
     members.sort(key=lambda member: (codecs.index(_first(member).codec), *_sort_key(_first(member))))
@@ -70,7 +73,8 @@ def _identity(key: CellKey) -> tuple[object, ...]:
     """All that makes two cells of one rate different methods."""
     if key.method == "published" and key.rate is None:
         return (key.codec,)
-    return (key.codec, replace(key, rate=None))
+    # Streams have another digest at each rate.
+    return (key.codec, replace(key, rate=None, streams_sha256=None), key.streams_sha256 is None)
 
 
 def _place(cell: Cell) -> float:
@@ -103,7 +107,7 @@ def _equal_steps(one: Mapping[float, Cell], other: Mapping[float, Cell]) -> bool
     key = _first(one)
     return (
         key.method == "steps"
-        and replace(_first(other), steps=key.steps, rate=key.rate) == key
+        and replace(_first(other), steps=key.steps, rate=key.rate, streams_sha256=key.streams_sha256) == key
         and one.keys() == other.keys()
         and all(one[place].metrics == other[place].metrics for place in one)
     )
@@ -121,6 +125,7 @@ def _label(first: CellKey, last: CellKey) -> str:
 _DETAILS: tuple[Callable[[CellKey], str], ...] = (
     lambda key: "published" if key.method == "published" else "",
     lambda key: ", ".join(f"{name} {text}" for name, text in key.codec_options),
+    lambda key: f"streams {key.streams_sha256[:8]}" if key.streams_sha256 else "",
     lambda key: f"weights {key.weights_sha256[:8]}" if key.weights_sha256 else "",
     lambda key: f"{key.spacing} spacing" if key.spacing else "",
     lambda key: f"{key.evaluations} evaluation{'s' * (key.evaluations > 1)}" if key.evaluations else "",

@@ -41,7 +41,20 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
 @click.argument("paths", metavar="DIR|FILES…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--codec", "codec_id", metavar="ID", default="jpeg", help="What to code the originals with.")
 @codec_option
-@click.option("--rates", default="5,10,20,40", callback=_list_of(click.FLOAT), help="The codec's rate factors.")
+@click.option(
+    "--streams",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_default="none; the codec encodes",
+    help="Folder of the originals' coded files made beforehand, with results.jsonl: a line such as"
+    ' {"image": "01.png", "rate": 37, "file": "01.bin"} for each.',
+)
+@click.option(
+    "--rates",
+    default="5,10,20,40",
+    callback=_list_of(click.FLOAT),
+    show_default="5,10,20,40, or those of the streams",
+    help="The codec's rate factors.",
+)
 @click.option(
     "--steps",
     default="1,81,85,90,95,100",
@@ -82,6 +95,11 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     is_flag=True,
     help="Measure on DDRM's imitation of JPEG, too: another protocol, in a table of its own.",
 )
+@click.option(
+    "--gray",
+    is_flag=True,
+    help="Code the luma of each picture as a gray JPEG, as gray tables of JPEG restorers do: another protocol.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Pictures to measure, or to give to a peer, at once.")
 @click.option("--table", "as_table", is_flag=True, help="Print FILES, results of earlier runs, as Markdown tables.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw FILES, results of earlier runs, into the folder of -o.")
@@ -106,6 +124,8 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
     Examples:
       dirac-enhance bench kodak/ --rates 5,10,20 --steps 1,100 --peer jpeg2png --peer published -o results/
       dirac-enhance bench kodak/ --steps '' --metrics psnr,psnr-b,ssim      the plain codec
+      dirac-enhance bench kodak/ --codec vtm --streams vvc/ --steps 1,100
+      dirac-enhance bench live1/ --preset live1 --gray --rates 10,20,30,40 --metrics psnr,ssim,psnr-b --peer published
       dirac-enhance bench --table results/results.json --peer published > table.md
       dirac-enhance bench --plot results/results.json -o plots/
     """
@@ -114,6 +134,8 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
         return
     if len(paths) != 1:
         raise click.UsageError(f"{len(paths)} paths given; expected one folder, or --table or --plot with files")
+    if options["streams"] and ctx.get_parameter_source("rates") is click.core.ParameterSource.DEFAULT:
+        options["rates"] = ()
     failed = _measure(ctx.obj, paths[0], options)
     if failed:
         ctx.exit(1)
@@ -158,6 +180,7 @@ def _tell_of(tables: tuple[ResultsTable, ...]) -> None:
 
 def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     """Run the benchmark; return how many methods failed at a rate."""
+    from dirac_enhance.bench.feasible import choose_streams
     from dirac_enhance.bench.harness import Harness
     from dirac_enhance.bench.measures import find_measures
     from dirac_enhance.bench.originals import about_patches, read_set
@@ -169,7 +192,13 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
     measures = find_measures(options["metrics"])
     preset = None if options["preset"] is None else find_preset(options["preset"])
     plan, left_out = _plan(host, options)
-    originals = read_set(folder, preset=preset, file_list=options["file_list"], limit=options["limit"])
+    selection = {name: options[name] for name in ("file_list", "limit", "gray")}
+    only = None if plan.streams is None else plan.streams.pictures
+    originals = read_set(folder, preset=preset, only=only, **selection)
+    if plan.streams is not None:
+        names = [original.name for original in originals.originals]
+        streams, rates, incomplete = choose_streams(plan.streams, names)
+        plan, left_out = replace(plan, streams=streams, rates=rates), left_out + incomplete
     meter, unmeasured = _meter(measures, originals, options)
     left_out += [LeftOut(each.measure, each.reason) for each in unmeasured]
     patches = about_patches(originals) if meter.extractors else None
@@ -203,27 +232,34 @@ def _say(what: LeftOut) -> None:
 
 
 def _plan(host: CodecHost, options: dict[str, Any]) -> tuple[BenchPlan, list[LeftOut]]:
-    from dirac_enhance.bench.harness import BenchPlan, check_peers
-    from dirac_enhance.codec import EncodingCodec
+    from dirac_enhance.bench.coded_pictures import read_streams
+    from dirac_enhance.bench.feasible import check_peers, gray_codec
+    from dirac_enhance.bench.harness import BenchPlan
     from dirac_enhance.encoding import find_encoder
     from dirac_enhance.pipeline import configure_codec
     from dirac_enhance.sampling import SamplingSettings
 
-    codec = configure_codec(find_encoder(host, options["codec_id"]), options["codec_options"])
-    assert isinstance(codec, EncodingCodec)  # options do not change what a codec can do
+    codec_id, folder = options["codec_id"], options["streams"]
+    streams = None if folder is None else read_streams(folder, rate_factors=options["rates"])
+    found = find_encoder(host, codec_id) if streams is None else host.codec(codec_id).codec
+    codec = configure_codec(found, options["codec_options"])
+    if options["gray"]:
+        codec = gray_codec(codec)
     enhancer, left_out = _enhancer(host, options)
-    peers, absent = check_peers(_peers(options), codec=codec)
+    peers, absent = check_peers(_peers(options), codec=codec, gray=options["gray"])
     trajectory = {name: options[name] for name in ("late_start", "spacing", "evaluations", "seed", "eta")}
     plan = BenchPlan(
         codec=codec,
         rates=options["rates"],
         codec_options=tuple(sorted(options["codec_options"].items())),
+        streams=streams,
         enhancer=enhancer,
         steps=options["steps"],
         samples=options["samples"],
         sampling=SamplingSettings(**trajectory),
         peers=peers,
         simulated_jpeg=options["simulated_jpeg"],
+        gray=options["gray"],
         jobs=options["jobs"],
     )
     return plan, left_out + absent

@@ -22,6 +22,12 @@ _SUBSAMPLING = CodecOption(
     choices=("4:2:0", "4:2:2", "4:4:4"),
     vary_in_training=True,
 )
+_GRAY = CodecOption(
+    name="gray",
+    kind=bool,
+    default=False,
+    help="encode the luma alone, as a file of one component",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +41,19 @@ class JpegCodec:
         subsampling: of the chroma planes when encoding: "4:2:0", as libjpeg does when told nothing, "4:2:2" or
             "4:4:4".
         max_pixels: of the largest picture that is decoded.
+        gray: whether to encode the luma alone, as a file of one component.
 
     Raises:
-        CodecOptionError: if `subsampling` is anything else, or `max_pixels` no whole number.
+        CodecOptionError: if `subsampling` is anything else, `gray` no truth value, or `max_pixels` no whole number.
     """
 
     subsampling: str = "4:2:0"
     max_pixels: int = _MAX_PIXELS
+    gray: bool = False
 
     def __post_init__(self) -> None:
         _SUBSAMPLING.check(self.subsampling)
+        _GRAY.check(self.gray)
         MAX_PIXELS.check(self.max_pixels)
 
     @property
@@ -59,8 +68,8 @@ class JpegCodec:
 
     @property
     def options(self) -> tuple[CodecOption, ...]:
-        """Chroma subsampling, used by `encode`, and the largest picture that `decode` takes."""
-        return (_SUBSAMPLING, MAX_PIXELS)
+        """Chroma subsampling and whether there is chroma, used by `encode`; the largest picture that `decode` takes."""
+        return (_SUBSAMPLING, _GRAY, MAX_PIXELS)
 
     @property
     def rate_range(self) -> RateRange:
@@ -98,7 +107,8 @@ class JpegCodec:
     def encode(self, pixels: Tensor, *, rate_factor: float) -> bytes:
         """Encode (3, H, W) float32 sRGB pixels in [0, 1] as baseline JPEG with libjpeg's standard tables.
 
-        The bytes are those of `PIL.Image.Image.save(…, quality=rate_factor, subsampling=subsampling)`.
+        The bytes are those of `PIL.Image.Image.save(…, quality=rate_factor, subsampling=subsampling)`, or, with `gray`,
+        of `PIL.Image.Image.convert("L").save(…, quality=rate_factor)`.
 
         Raises:
             RateFactorError: if `rate_factor` is not a whole number from 1 to 100.
@@ -107,4 +117,4 @@ class JpegCodec:
         from dirac_enhance_jpeg.writing import write_jpeg
 
         quality = int(self.rate_range.check(rate_factor))
-        return write_jpeg(pixels, quality=quality, subsampling=self.subsampling)
+        return write_jpeg(pixels, quality=quality, subsampling=None if self.gray else self.subsampling)

@@ -13,8 +13,13 @@ from dirac_enhance import InvalidImageError
 _MAXIMUM_SIDE = 65500  # libjpeg's JPEG_MAX_DIMENSION
 
 
-def write_jpeg(pixels: Tensor, *, quality: int, subsampling: str) -> bytes:
+def write_jpeg(pixels: Tensor, *, quality: int, subsampling: str | None) -> bytes:
     """Encode (3, H, W) float pixels in [0, 1]; values outside are clamped, all are rounded to 8 bits.
+
+    Args:
+        pixels: RGB.
+        quality: 1…100.
+        subsampling: of the chroma planes; None for a file of one component, the luma of JFIF.
 
     Raises:
         InvalidImageError: if the pixels have another shape, a value that is not finite, or a side over 65500.
@@ -23,7 +28,10 @@ def write_jpeg(pixels: Tensor, *, quality: int, subsampling: str) -> bytes:
     samples = pixels.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
     image = Image.fromarray(samples.permute(1, 2, 0).cpu().contiguous().numpy())
     coded = BytesIO()
-    image.save(coded, "JPEG", quality=quality, subsampling=subsampling)
+    if subsampling is None:
+        image.convert("L").save(coded, "JPEG", quality=quality)
+    else:
+        image.save(coded, "JPEG", quality=quality, subsampling=subsampling)
     return coded.getvalue()
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 from bench_stubs import BrighteningEnhancer, StubRestorer, StubSimulatingRestorer
 from dirac_enhance import BenchmarkError, RateFactorError, RestorerError
 from dirac_enhance.bench.cells import Cell, CellKey
-from dirac_enhance.bench.harness import BenchPlan, Harness, State, check_peers
+from dirac_enhance.bench.feasible import check_peers
+from dirac_enhance.bench.harness import BenchPlan, Harness, State
 from dirac_enhance.bench.measures import find_measures
 from dirac_enhance.bench.meter import load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set

@@ -39,6 +39,7 @@ def small(count: int, pixels: str | None = None) -> Preset:
     [
         ("kodak", 24, Preparation.AS_IT_IS),
         ("live1", 29, Preparation.AS_IT_IS),
+        ("classic5", 5, Preparation.AS_IT_IS),
         ("bsds500-test", 200, Preparation.AS_IT_IS),
         ("clic2020-test", 428, Preparation.AS_IT_IS),
         ("clic2022-val", 30, Preparation.AS_IT_IS),
@@ -55,7 +56,7 @@ def test_the_papers_sets_are_known(preset_id: str, pictures: int, preparation: P
 
 
 def test_an_unknown_set_lists_the_known_ones() -> None:
-    assert len(PRESETS) == 7
+    assert len(PRESETS) == 8
     with pytest.raises(BenchmarkError, match="unknown preset 'codak'; expected one of kodak, live1, "):
         find_preset("codak")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,58 @@ def test_tighter_thresholds_change_more_and_loose_ones_nothing(pictures: Path, t
     assert drawn == []
     assert "| 10 | 99 % |" in page
     assert "| 10 | 99 % |" in output
+
+
+@pytest.fixture
+def streams(pictures: Path, tmp_path: Path) -> Path:
+    """JPEG files of the first picture at two qualities, of the second at one."""
+    folder = tmp_path / "streams"
+    folder.mkdir()
+    records = []
+    for place, path in enumerate(sorted(pictures.iterdir())[:2]):
+        for quality in (10, 60)[place:]:
+            Image.open(path).save(folder / f"{path.stem}_qp{quality}.bin", "JPEG", quality=quality)
+            records.append(json.dumps({"image": path.name, "qp": quality}))
+    (folder / "results.jsonl").write_text("\n".join(records))
+    return folder
+
+
+def test_thresholds_are_measured_on_streams_and_stored_pairs_along_another_walk(
+    pictures: Path, streams: Path, tmp_path: Path
+) -> None:
+    weights = save_random_weights(tmp_path / "jpeg.safetensors", seed=0, spread=0.5).path
+    stored = tmp_path / "pairs"
+    stored.mkdir()
+    lines = ["bitstream,file,x,y,width,height,qp,bytes"]
+    (tmp_path / "data").mkdir()
+    Image.effect_noise((160, 160), 40).convert("RGB").save(tmp_path / "data" / "noise.png")
+    source = Image.open(tmp_path / "data" / "noise.png").crop((8, 16, 136, 144))
+    for quality in (10, 60):
+        source.save(stored / f"{quality}.jpg", quality=quality)
+        lines.append(f"{quality}.jpg,noise.png,8,16,128,128,{quality},{(stored / f'{quality}.jpg').stat().st_size}")
+    (stored / "index.csv").write_text("\n".join(lines))
+    output, record = run_script(
+        thresholding.main, tmp_path, pictures, "--data", tmp_path / "data", "--pair-index", stored / "index.csv",
+        "--pairs", 20, "--weights", weights, "--percentiles", "50", "--streams", streams, "--lpips-backbone", weights,
+        "--spacing", "log-snr", "--late-start", 60, "--evaluations", 2,
+    )  # fmt: skip
+    rows = {(row["quality"], row["method"]): row for row in record["rows"]}
+    assert {key: len(row["pictures"]) for key, row in rows.items() if key[1] == "base"} == {
+        (10, "base"): 1,
+        (60, "base"): 2,
+    }
+    assert {row["evaluations"] for row in rows.values()} == {0, 2}
+    assert rows[10, "50 %"]["psnr"] != rows[10, "off"]["psnr"]
+    assert record["trajectory"] == {"spacing": "log-snr", "late_start": 60, "evaluations": 2}
+    assert [rate for rate, _ in record["thresholds"]["50"]] == [10, 60]
+    assert "2 pictures (1 at 10), jpeg; steps 100 in 2 evaluations;" in output
+
+
+def test_residuals_are_counted_of_streams(pictures: Path, streams: Path, tmp_path: Path) -> None:
+    output, record = run_script(residual_histograms.main, tmp_path, pictures, "--streams", streams)
+    assert {(row["quality"], row["pictures"]) for row in record["rows"]} == {(None, 2), (10, 1), (60, 2)}
+    assert {sum(row["counts"]) for row in record["rows"] if row["quality"] == 10} == {96 * 80}
+    assert "2 pictures (1 at 10), jpeg; residuals" in output
 
 
 def test_residuals_are_counted_by_channel_and_rate(pictures: Path, tmp_path: Path) -> None:

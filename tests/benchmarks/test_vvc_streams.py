@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coded_pictures import read_stream_index
+from dirac_enhance.bench.coded_pictures import read_stream_index
 from vvc_streams import check_stream
 
 DATA = Path(__file__).parents[2] / "data"

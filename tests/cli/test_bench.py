@@ -91,6 +91,24 @@ def test_published_figures_are_added_to_a_table_of_an_earlier_run(run: Run, orig
     assert "| jpeg | 10 |  | QGAC (published) | 27.62† |" in result.stdout
 
 
+def test_gray_figures_stand_beside_the_published_gray_ones(run: Run, tmp_path: Path, originals: Path) -> None:
+    for index in range(5):
+        save(tmp_path / "classic5" / f"{index}.png", mode="L")
+    result = run(
+        "bench", "classic5", "--gray", "--rates", "10", "--steps", "1", "--metrics", "psnr,ssim,psnr-b",
+        "--peer", "published", "--peer", "jpeg2png", "--device", "cpu",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert "left out: jpeg2png: " in result.stderr
+    assert not (originals / "results").exists()
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith("protocol jpeg-gray")
+    assert any(line.split()[:1] == ["jpeg"] and "QGAC (published)" in line for line in lines)
+    assert {cell["protocol"] for cell in results_of()["cells"]} == {"jpeg-gray"}
+    assert {cell["method"] for cell in results_of()["cells"]} == {"base", "steps", "published"}
+
+
 def test_simulated_jpeg_is_measured_in_a_table_of_its_own(run: Run, originals: Path) -> None:
     result = run("bench", originals, *_PLAIN, "--simulated-jpeg")
 
@@ -203,6 +221,8 @@ def test_unusual_originals_are_told_of_in_a_line_each(run: Run, tmp_path: Path, 
         (["originals", "--codec", "gif"], 1, "gif"),
         (["originals", "--peer", "nobody"], 1, "unknown peer 'nobody'"),
         (["originals", "--preset", "kodak"], 1, "'originals' holds 1 pictures, but kodak has 24"),
+        (["originals", "--gray", "--simulated-jpeg"], 1, "simulated JPEG codes colour; leave out"),
+        (["originals", "--gray", "--codec", "webp"], 1, "webp"),
         (["--table", "originals/a.png"], 1, "give results.json of a run"),
     ],
 )

@@ -22,6 +22,7 @@ def test_codecs_tells_everything_of_a_codec(run: Run) -> None:
         "  suffixes  .jpg .jpeg .jpe .jfif .mpo\n"
         "  coding    decodes; encodes at whole rate factors 1 to 100, higher is better\n"
         "  option    subsampling=4:2:0  resolution of the chroma planes when encoding (one of 4:2:0, 4:2:2, 4:4:4)\n"
+        "  option    gray=False  encode the luma alone, as a file of one component (bool)\n"
         "  option    max-pixels=200000000  pixels of the largest picture that is decoded (int)\n"
         "  weights   jpeg.safetensors: random numbers\n"
         "            late start 80, log-snr spacing, 3 evaluations\n"

@@ -41,6 +41,15 @@ def test_chroma_subsampling_is_an_option(subsampling: str, factors: tuple[int, i
     assert [layer[1:3] for layer in layers[1:]] == [(1, 1), (1, 1)]
 
 
+def test_gray_files_have_one_component_the_luma() -> None:
+    coded, plain = JpegCodec(gray=True).encode(some_pixels(), rate_factor=50), BytesIO()
+    to_image(some_pixels()).convert("L").save(plain, "JPEG", quality=50)
+
+    assert coded == plain.getvalue()
+    assert len(JpegImageFile(BytesIO(coded)).layer) == 1
+    assert JpegCodec().decode(coded).metadata.grayscale
+
+
 def test_every_quality_comes_back_as_the_rate_factor() -> None:
     codec, pixels = JpegCodec(), some_pixels(8, 8)
 
@@ -73,11 +82,12 @@ def test_is_an_encoding_codec_with_a_whole_log_spaced_rate_range() -> None:
     assert codec.rate_range.higher_is_better
 
 
-def test_subsampling_is_declared_as_varied_in_training() -> None:
-    option, _ = JpegCodec().options
+def test_subsampling_alone_is_varied_in_training() -> None:
+    option, *others = JpegCodec().options
 
     assert (option.name, option.default, option.vary_in_training) == ("subsampling", "4:2:0", True)
     assert option.choices == ("4:2:0", "4:2:2", "4:4:4")
+    assert not any(other.vary_in_training for other in others)
 
 
 @pytest.mark.parametrize("quality", [0, 101, 50.5, float("nan")])

@@ -41,9 +41,17 @@ class BrighteningEnhancer:
 class StubRestorer:
     """Gives back what it decodes, or raises."""
 
-    def __init__(self, name: str = "stub", *, failure: Exception | None = None, absence: Absence | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "stub",
+        *,
+        failure: Exception | None = None,
+        absence: Absence | None = None,
+        colour_only: str = "",
+    ) -> None:
         self.id = self.method = name
         self.base: Base = "libjpeg"
+        self.colour_only = colour_only
         self._failure = failure
         self._absence = absence
         self.calls = 0

@@ -43,6 +43,7 @@ class CheckoutRestorer:
         input_file: where in the working folder it looks for the picture; a PNG if named so, else the JPEG itself.
         output_file: where in the working folder it leaves the restored one.
         planes: what it restores; chroma is kept as decoded where that is the luminance only.
+        colour_only: as for `Restorer`.
         qualities: of the JPEGs that it has weights for, where it has several; the nearest is taken.
     """
 
@@ -57,6 +58,7 @@ class CheckoutRestorer:
     output_file: str
     arguments: tuple[str, ...] = ()
     planes: Literal["rgb", "luminance"] = "rgb"
+    colour_only: str = ""
     qualities: tuple[int, ...] = ()
 
     @property
@@ -152,6 +154,7 @@ def fbcnn(settings: PeerSettings) -> CheckoutRestorer:
         runs_in="work",
         input_file="testsets/Real/picture.jpg",
         output_file="test_results/Real_fbcnn_color/picture.png",
+        colour_only="its script runs the colour network; use --peer spandrel:fbcnn_gray.pth",
     )
 
 
@@ -194,5 +197,6 @@ def ar_cnn(settings: PeerSettings) -> CheckoutRestorer:
         arguments=("--dir", "{work}/in", "--output", "{work}/out", "--batch_size", "1", "--quality", "{quality}"),
         input_file="in/picture.jpg",
         output_file="out/picture.png",
+        colour_only="its script squeezes any picture into the luma of BT.601, which a gray one is already",
         qualities=_QUALITIES_OF_AR_CNN,
     )

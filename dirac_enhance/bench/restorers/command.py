@@ -32,6 +32,7 @@ class CommandRestorer:
             the peer defines none and none was given.
         get: what to get where it is absent.
         output_suffix: ".png" or ".jpg", what the program writes.
+        colour_only: as for `Restorer`.
         time_limit: seconds for one picture.
     """
 
@@ -40,6 +41,7 @@ class CommandRestorer:
     command: tuple[str, ...]
     get: str
     output_suffix: str = ".png"
+    colour_only: str = ""
     time_limit: float = DEFAULT_TIME_LIMIT
 
     @property
@@ -94,6 +96,7 @@ def jpeg2png(settings: PeerSettings) -> CommandRestorer:
         method="jpeg2png",
         command=("jpeg2png", INPUT, "-o", OUTPUT, "-q"),
         get="build https://github.com/victorvde/jpeg2png with `make` and put jpeg2png on the PATH",
+        colour_only="it reads JPEG files of three components only",
         time_limit=settings.time_limit,
     )
 

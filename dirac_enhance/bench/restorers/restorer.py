@@ -57,6 +57,11 @@ class Restorer(Protocol):
         """What codes the pictures it takes; `Protocol.base` of every table it may stand in."""
         ...
 
+    @property
+    def colour_only(self) -> str:
+        """Why it takes no JPEG of one component, or not as its authors measured it; empty if it does."""
+        ...
+
     def available(self) -> Absence | None:
         """Say what is missing, or None if it can run; quick, and without running it."""
         ...

@@ -49,6 +49,11 @@ class SpandrelRestorer:
         """Real JPEG files."""
         return "libjpeg"
 
+    @property
+    def colour_only(self) -> str:
+        """It takes gray files, too: networks of one channel as they are, others with it repeated."""
+        return ""
+
     def available(self) -> Absence | None:
         """Look for spandrel and for the file."""
         if importlib.util.find_spec("spandrel") is None:
