@@ -45,7 +45,8 @@ def export(
 
     Of a folder, the checkpoint that validated best, if it was kept, else the last one.
 
-    The card's hand-written part and other codecs' manifest rows are kept.
+    The card's hand-written part and other codecs' manifest rows are kept. Thresholds are not: they are stored where
+    --thresholds asks for them, also where earlier weights had some.
 
     \b
     Examples:
@@ -60,3 +61,12 @@ def export(
     sampling = SamplingDefaults(late_start, spacing, few, threshold_percentile)
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     click.echo(f"weights: {export_weights(loaded, output, sampling=sampling, half_precision=half)}")
+    if loaded.residual_counts:
+        click.echo(f"thresholds: {_describe_thresholds(threshold_percentile, rates=len(loaded.residual_counts))}")
+
+
+def _describe_thresholds(percentile: float | None, *, rates: int) -> str:
+    """Say which thresholds are stored; where none are, that the checkpoint could have given some."""
+    if percentile is None:
+        return f"none stored, though residuals were measured at {rates} rate factors; --thresholds 99 stores some"
+    return f"at {rates} rate factors, the range of {percentile:g} % of the residuals"

@@ -141,7 +141,7 @@ def _train(
         if initial is not None:
             _load_initial(state, initial)
         if checkpoint is not None:
-            _restore(state, checkpoint)
+            state.restore(checkpoint)
         best = -math.inf if checkpoint is None else run.best_so_far()
         return _Loop(run, group, state, lineage=lineage, best=best).run()
 
@@ -297,15 +297,6 @@ def _load_initial(state: TrainingState[UNet], tensors: Mapping[str, Tensor]) -> 
         state.averaged.load_state_dict(tensors)
     except RuntimeError as cause:
         raise TrainingError("the weights to start from are another network's; ask for that --network") from cause
-
-
-def _restore(state: TrainingState[UNet], checkpoint: Checkpoint) -> None:
-    try:
-        state.restore(checkpoint)
-    except (KeyError, ValueError) as cause:
-        raise TrainingError(
-            "the checkpoint is of an earlier version's optimiser; export it and pass the weights as --from-weights"
-        ) from cause
 
 
 def _describe(losses: Tensor) -> str:

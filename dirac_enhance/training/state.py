@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.checkpoint import Checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair
 from dirac_enhance.training.settings import TrainingSettings
@@ -46,12 +47,17 @@ class TrainingState(Generic[Network]):
         """Take over what a checkpoint of the same network kept.
 
         Raises:
-            KeyError: if it is of other optimisers.
-            ValueError: if its optimisers have other parameters.
+            TrainingError: if it is of other optimisers, or of these with other parameters.
         """
         self.network.load_state_dict(checkpoint.weights)
         self.averaged.load_state_dict(checkpoint.averaged)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
+        try:
+            self.optimizer.load_state_dict(checkpoint.optimizer)
+        except (KeyError, ValueError) as cause:
+            raise TrainingError(
+                "the checkpoint is of other optimisers or an earlier version; export it and pass the weights as "
+                "--from-weights"
+            ) from cause
         self.iteration, self.seconds = checkpoint.iteration, checkpoint.seconds
         self.history.extend(checkpoint.history)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 from dirac_enhance import WeightsFile, load_host
 from dirac_enhance.cli.group import build_group
-from dirac_enhance.training.checkpoint import load_checkpoint
+from dirac_enhance.training.checkpoint import load_checkpoint, save_checkpoint
 from small_pictures import write_photographs
 
 EMPTY = Path(__file__).parent
@@ -61,9 +62,29 @@ def test_schedule_and_thresholds_go_into_the_weights_and_enhance(photographs: Pa
     assert enhanced.exit_code == 0, enhanced.output
     again = dirac_enhance("export", tmp_path, "-o", tmp_path / "new", "--thresholds", 99)
     assert again.exit_code == 0, again.output
+    assert f"thresholds: at {len(metadata.thresholds)} rate factors, the range of 99 % of the residuals" in again.stdout
     wider = WeightsFile(tmp_path / "new" / "jpeg.safetensors").metadata().thresholds
     assert wider is not None
     assert all(wide >= narrow for (_, wide), (_, narrow) in zip(wider, metadata.thresholds, strict=True))
+
+
+def test_an_export_without_thresholds_says_that_there_could_be_some(photographs: Path, tmp_path: Path) -> None:
+    assert train(photographs, tmp_path, "--iterations", 1).exit_code == 0
+    measured = load_checkpoint(tmp_path)
+    exported = dirac_enhance("export", tmp_path, "-o", tmp_path / "new")
+    assert measured.residual_counts is not None
+    assert (
+        f"thresholds: none stored, though residuals were measured at {len(measured.residual_counts)} rate factors; "
+        "--thresholds 99 stores some\n"
+    ) in exported.stdout
+    assert WeightsFile(tmp_path / "new" / "jpeg.safetensors").metadata().thresholds is None
+
+    unknown: dict[float, tuple[int, ...]] = {}  # to the decoder; None in checkpoints of an earlier version
+    for counts in (unknown, None):
+        save_checkpoint(tmp_path, replace(measured, residual_counts=counts))
+        exported = dirac_enhance("export", tmp_path, "-o", tmp_path / "new")
+        assert exported.exit_code == 0, exported.output
+        assert "thresholds" not in exported.stdout
 
 
 def test_minutes_end_a_training_cleanly_and_resume_goes_on(photographs: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.checkpoint import Checkpoint
 from dirac_enhance.training.optimizer import OptimizerPair
 from dirac_enhance.training.settings import TrainingSettings
@@ -69,8 +70,8 @@ def test_a_checkpoint_brings_everything_back(state: TrainingState[nn.Linear]) ->
     assert state.optimizer.param_groups[0]["lr"] == 0.25
 
 
-def test_a_checkpoint_of_other_optimisers_is_a_key_error(state: TrainingState[nn.Linear]) -> None:
-    with pytest.raises(KeyError, match="SGD"):
+def test_a_checkpoint_of_other_optimisers_is_told_with_what_to_do(state: TrainingState[nn.Linear]) -> None:
+    with pytest.raises(TrainingError, match=r"is of other optimisers .* as --from-weights$"):
         state.restore(checkpoint_of(OptimizerPair(torch.optim.Adam(nn.Linear(1, 1).parameters()))))
 
 

@@ -81,13 +81,17 @@ class CodecTraining:
         """Go on from the folder's checkpoint; returns the last one.
 
         Raises:
-            TrainingError: if there is none, or it is of another network.
+            TrainingError: if there is none, or it is of another network or other optimisers.
         """
         checkpoint = load_checkpoint(self.folder)
-        if checkpoint.codec_id != CODEC_ID or CodecConfig.from_dict(checkpoint.network) != self.config:
+        if checkpoint.codec_id != CODEC_ID or checkpoint.network.keys() != self.config.to_dict().keys():
             raise TrainingError(
-                f"the checkpoint in {self.folder} trains {checkpoint.network} for codec '{checkpoint.codec_id}'; asked "
-                f"for {self.config.to_dict()}; ask for the same --config or pass another -o FOLDER"
+                f"{self.folder} holds no training of the codec, but of an enhancer, perhaps; pass another -o FOLDER"
+            )
+        if CodecConfig.from_dict(checkpoint.network) != self.config:
+            raise TrainingError(
+                f"the checkpoint in {self.folder} trains {checkpoint.network}; asked for {self.config.to_dict()}; ask "
+                "for the same --config or pass another -o FOLDER"
             )
         return self._train(checkpoint, SwintCharm(self.config), Lineage.from_dict(checkpoint.recipe))
 

@@ -110,6 +110,32 @@ def test_after_two_steps_every_parameter_has_a_gradient(network: SwintCharm) -> 
     assert not [name for name, value in copy.named_parameters() if name.endswith("weight") and not value.grad.any()]  # type: ignore[union-attr]
 
 
+def test_quantisation_is_mixed_in_training_and_the_same_for_both_afterwards(network: SwintCharm) -> None:
+    """What is decoded is rounded, in training, too; the rate is that of latents with noise, in training only."""
+    pixels, rates = smooth_pictures(2), torch.tensor([0.002, 0.02])
+    with torch.no_grad():
+        one, other = network.train()(pixels, rates), network(pixels, rates)
+        rounded, again = network.eval()(pixels, rates), network(pixels, rates)
+    network.train()
+
+    assert torch.equal(one.pixels, other.pixels)
+    assert torch.equal(one.pixels, rounded.pixels)
+    for noisy in ("latent_bits", "hyper_bits"):
+        assert (getattr(one, noisy) != getattr(other, noisy)).all()
+        assert torch.equal(getattr(rounded, noisy), getattr(again, noisy))
+
+
+def test_the_error_of_pixels_alone_reaches_the_analysis_through_the_rounding(network: SwintCharm) -> None:
+    network.zero_grad(set_to_none=True)
+    pixels = smooth_pictures(2)
+    (network(pixels, torch.tensor([0.002, 0.02])).pixels - pixels).square().sum().backward()
+    gradient = network.analysis.project.weight.grad
+    network.zero_grad(set_to_none=True)
+
+    assert gradient is not None
+    assert gradient.norm() > 0
+
+
 def test_untrained_it_is_already_a_good_linear_codec_whose_latents_fall_in_variance(network: SwintCharm) -> None:
     pixels = smooth_pictures(8)
     latents = network.analyse(pixels)
@@ -163,6 +189,8 @@ def test_the_scale_is_one_at_the_unit_rate_and_goes_with_the_root() -> None:
     torch.testing.assert_close(scales.detach(), torch.tensor([1.0, 2.0, 0.5]), atol=1 / 4096, rtol=0)
     assert scaling.b.grad is not None
     assert scaling.b.grad.item() == pytest.approx(3.5, rel=1e-3)
+    assert scaling.a.grad is not None
+    assert scaling.a.grad.item() == pytest.approx((rates.sqrt() / UNIT_RATE**0.5 * rates.log()).sum().item(), rel=1e-3)
 
 
 def test_scales_are_sixteen_bits_on_both_sides() -> None:

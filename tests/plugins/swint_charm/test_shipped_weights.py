@@ -10,7 +10,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from dirac_enhance import load_host
+from coded_portrait import draw_portrait
+from dirac_enhance import bundled_weights, load_host
 from dirac_enhance.cli.group import build_group
 from dirac_enhance.metrics import psnr, round_to_8_bits
 from dirac_enhance_swint_charm import SwintCharmCodec
@@ -58,3 +59,43 @@ def test_every_command_finds_them(photo: Path, tmp_path: Path) -> None:
         assert opened.size == (256, 192)
     assert "swint-charm" in run("info", coded)
     assert "swint-charm-codec.safetensors" in run("codecs")
+
+
+def test_the_enhancer_of_a_fresh_file_goes_from_fidelity_to_realism_within_its_thresholds(tmp_path: Path) -> None:
+    photo, coded = tmp_path / "photo.png", tmp_path / "photo.dsc"
+    levels = draw_portrait(128, 128, left=228).mul(255).round().byte()
+    Image.fromarray(levels.permute(1, 2, 0).numpy()).save(photo)
+    run("encode", photo, "--codec", "swint-charm", "--rate-factor", "0.0008", "-o", coded)
+    run("decode", coded, "-o", tmp_path / "base.png")
+    on = ("--device", "cpu", "--precision", "float32")
+    run(coded, "--steps", "1", *on, "-o", tmp_path / "faithful.png")
+    run(coded, "--steps", "100", *on, "-o", tmp_path / "realistic.png")
+    run(coded, "--steps", "100", "--no-thresholding", *on, "-o", tmp_path / "unlimited.png")
+    base, faithful, realistic, unlimited = (
+        read_levels(tmp_path / f"{name}.png") for name in ("base", "faithful", "realistic", "unlimited")
+    )
+
+    assert base.shape == faithful.shape == realistic.shape == (3, 128, 128)
+    for one, other in ((base, faithful), (base, realistic), (faithful, realistic)):
+        assert (one - other).abs().mean() > 0.2
+    assert (realistic - unlimited).abs().max() > 2, "residuals at this rate factor reach beyond their threshold"
+
+
+def test_the_enhancer_holds_thresholds_for_twenty_rates_from_end_to_end() -> None:
+    weights = bundled_weights("swint-charm")
+    assert weights is not None
+    thresholds = weights.metadata().thresholds
+    assert thresholds is not None
+    rates, limits = zip(*thresholds, strict=True)
+
+    assert len(rates) == 20
+    assert list(rates) == sorted(rates)
+    assert (rates[0] < 0.001, rates[-1] > 0.025) == (True, True)
+    assert max(limits) == max(limits[:3]), "residuals are the larger, the lower the rate"
+    assert all(0 < limit < 0.6 for limit in limits)
+
+
+def read_levels(file: Path) -> torch.Tensor:
+    """Return (3, H, W) float32 8-bit levels."""
+    with Image.open(file) as opened:
+        return torch.from_numpy(np.array(opened)).permute(2, 0, 1).float()

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from torch import Tensor
 
 from dirac_enhance import WeightsFile, load_host
 from dirac_enhance.cli.group import build_group
-from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint
+from dirac_enhance.networks.catalogue import NETWORKS
+from dirac_enhance.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dirac_enhance.training.images import load_pool, read_pixels
+from dirac_enhance.training.settings import TrainingSettings
+from dirac_enhance.training.state import TrainingState
 from dirac_enhance_swint_charm import SwintCharmCodec
 from dirac_enhance_swint_charm.networks.config import CONFIGS
 from dirac_enhance_swint_charm.networks.initialisation import initialise_by_klt
 from dirac_enhance_swint_charm.networks.network import SwintCharm
 from dirac_enhance_swint_charm.training.crops import CropRecipe, CropSource
-from dirac_enhance_swint_charm.training.loop import rate_distortion_loss
-from dirac_enhance_swint_charm.training.optimizer import build_optimizer, set_learning_rate
+from dirac_enhance_swint_charm.training.loop import CodecTraining, rate_distortion_loss
+from dirac_enhance_swint_charm.training.optimizer import QUANTILE_RATE, build_optimizer, set_learning_rate
 from dirac_enhance_swint_charm.training.validation import JpegCurve
 from dirac_enhance_swint_charm.weights_file import load_codec_weights
 from processes import kill_9, needs_signals, start_python, start_ranks, wait_until
 
 Train = Callable[..., Result]
 COMMAND = ("train-codec", "--codec", "swint-charm", "--config", "tiny", "--crop-size", "64", "--batch-size", "2")
+QUANTILES = "bottleneck.quantiles"
+EMPTY: dict[str, Any] = {"state": {}, "param_groups": []}
+"""Of an optimiser."""
 OPTIONS = ("--workers", "0", "--precision", "float32", "--device", "cpu", "--interval", "4")
 
 
@@ -143,6 +153,60 @@ def test_what_is_no_training_of_the_codec_is_not_exported(tmp_path: Path) -> Non
     assert not (tmp_path / "new").exists()
 
 
+def test_the_rate_factor_is_log_uniform_and_drawn_for_each_crop(photographs: Path) -> None:
+    low, high = 0.0005, 0.05
+    crops = CropSource(load_pool(photographs, smallest_side=64), CropRecipe(64, (low, high)))
+    batch = crops.draw_batch(np.random.default_rng(0), 400)
+    place = np.log(batch.rate_factor.numpy() / low) / math.log(high / low)
+
+    assert batch.pixels.shape == (400, 3, 64, 64)
+    assert len(set(batch.rate_factor.tolist())) == 400
+    assert ((place >= 0) & (place <= 1)).all()
+    assert np.quantile(place, [0.1, 0.25, 0.5, 0.75, 0.9]) == pytest.approx([0.1, 0.25, 0.5, 0.75, 0.9], abs=0.06)
+
+
+def test_the_auxiliary_loss_moves_the_quantiles_unclipped_and_all_other_gradients_are_limited(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = 1e-3
+    crops = CropSource(load_pool(photographs, smallest_side=64), CropRecipe(64, (0.001, 0.02)))
+    settings = TrainingSettings(batch_size=2, iterations=3, lpips_weight=0, workers=0, gradient_clip=clip)
+    norms: dict[str, list[float]] = {"unclipped": [], "limited": [], "quantiles": []}
+    descend = TrainingState.descend
+
+    def measure(state: TrainingState[SwintCharm], loss: Tensor, *settings: Any, **clipped: Any) -> None:
+        parameters = [*state.network.parameters()]
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        before = dict(gradients_of(state.network, gradients))
+        descend(state, loss, *settings, **clipped)
+        after = dict(gradients_of(state.network, [parameter.grad for parameter in parameters]))
+        quantiles = after.pop(QUANTILES)
+        assert torch.equal(quantiles, before.pop(QUANTILES))
+        norms["unclipped"].append(norm_of(before.values()))
+        norms["limited"].append(norm_of(after.values()))
+        norms["quantiles"].append(norm_of([quantiles]))
+
+    monkeypatch.setattr(TrainingState, "descend", measure)
+    path = CodecTraining(crops, CONFIGS["tiny"], settings, tmp_path, precision=torch.float32).start()
+
+    assert min(norms["unclipped"]) > 100 * clip
+    assert norms["limited"] == pytest.approx([clip] * 3, rel=0.01)
+    assert min(norms["quantiles"]) > 100 * clip
+    start = SwintCharm(CONFIGS["tiny"]).bottleneck.quantiles
+    assert (load_checkpoint(path).weights[QUANTILES] - start).abs().amax(dim=2).min() > QUANTILE_RATE
+
+
+def gradients_of(network: SwintCharm, gradients: Iterable[Tensor | None]) -> Iterator[tuple[str, Tensor]]:
+    """Yield those gradients that there are, under their parameters' names."""
+    for (name, _), gradient in zip(network.named_parameters(), gradients, strict=True):
+        if gradient is not None:
+            yield name, gradient.clone()
+
+
+def norm_of(gradients: Iterable[Tensor]) -> float:
+    return float(torch.stack([gradient.norm() for gradient in gradients]).norm())
+
+
 def test_a_few_steps_lower_the_loss_of_what_is_trained_on(photographs: Path) -> None:
     torch.manual_seed(0)
     crops = CropSource(load_pool(photographs, smallest_side=64), CropRecipe(64, (0.0067, 0.0067)))
@@ -185,6 +249,24 @@ def test_a_training_is_not_mixed_with_another(train: Train) -> None:
 
     assert "holds a training already; pass --resume or another -o FOLDER" in train("--iterations", "2").output
     assert "ask for the same --config" in train("--iterations", "2", "--resume", "--config", "small").output
+
+
+def test_a_checkpoint_that_is_none_of_this_codec_s_training_is_told_in_one_line(train: Train, tmp_path: Path) -> None:
+    assert train("--iterations", "1").exit_code == 0
+    own = load_checkpoint(tmp_path)
+    enhancer = replace(own, network=NETWORKS["tiny"].to_dict())
+    for other, message in (
+        (replace(own, optimizer={"SGD": {}}), "is of other optimisers or an earlier version; export it and pass"),
+        (replace(own, optimizer={**own.optimizer, "Muon": EMPTY}), "is of other optimisers or an earlier version"),
+        (enhancer, "holds no training of the codec, but of an enhancer, perhaps; pass another -o FOLDER"),
+        (replace(enhancer, codec_id="jpeg"), "holds no training of the codec, but of an enhancer, perhaps"),
+    ):
+        save_checkpoint(tmp_path, other)
+        result = train("--iterations", "2", "--resume")
+
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 @needs_signals
