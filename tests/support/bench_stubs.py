@@ -71,3 +71,15 @@ class StubSimulatingRestorer:
         if quality < 1:
             raise RestorerError("no such quality")
         return [original * 0.99 for original in originals]
+
+
+class MomentsExtractor:
+    """Maps a patch to the mean of each channel's levels, 0 to 255, to the power of `order`."""
+
+    name = "alexnet"
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+
+    def __call__(self, patches: Tensor, /) -> Tensor:
+        return patches.float().pow(self.order).mean(dim=(2, 3))
