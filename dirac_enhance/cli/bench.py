@@ -286,17 +286,23 @@ def _empty_results(
 ) -> Results:
     import torch
 
-    from dirac_enhance.bench.environment import cpu_model, portable_arguments, versions
+    from dirac_enhance.bench.environment import cpu_model, machine, now, portable_arguments, versions
     from dirac_enhance.bench.results import Results
+    from dirac_enhance.bench.runs import Run
 
     gpu = torch.cuda.get_device_name() if options["device"] != "cpu" and torch.cuda.is_available() else None
+    run = Run(
+        command=("dirac-enhance", *portable_arguments([_without_folder(argument) for argument in sys.argv[1:]])),
+        date=now(),
+        device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
+        machine=machine(),
+        versions=versions(),
+    )
     return Results(
         set_name=originals.name,
         images=tuple(original.name for original in originals.originals),
         pixel_hash=originals.pixel_hash,
-        command=("dirac-enhance", *portable_arguments([_without_folder(argument) for argument in sys.argv[1:]])),
-        device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
-        versions=versions(),
+        runs=(run,),
         left_out=tuple(left_out),
     )
 
