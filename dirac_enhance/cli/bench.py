@@ -55,7 +55,7 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     "--metrics",
     default="psnr,ssim,lpips",
     callback=_list_of(click.STRING),
-    help="Of psnr, psnr-b, ssim, ssim-8x8, ms-ssim, lpips, fid256, kid256 and fd-alexnet256.",
+    help="Of psnr, psnr-b, ssim, ssim-8x8, ms-ssim, lpips, lpips-vgg, lpips-squeeze, fid256, kid256, fd-alexnet256.",
 )
 @click.option(
     "--peer",
@@ -72,7 +72,13 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
 @click.option("--file-list", type=_FILE, show_default="none", help="Of the preset's pictures among those in DIR.")
 @click.option("--limit", type=click.IntRange(1), show_default="all", help="Use only the first pictures.")
 @click.option(
-    "--lpips-backbone", type=_FILE, show_default="the one in torch hub's cache", help="torchvision's AlexNet."
+    "--lpips-backbone",
+    "lpips_backbones",
+    type=_FILE,
+    multiple=True,
+    show_default="those in torch hub's cache",
+    help="torchvision's AlexNet, for lpips and fd-alexnet256, VGG-16, for lpips-vgg, or SqueezeNet 1.1, for"
+    " lpips-squeeze; which one, is seen from the file. May be repeated.",
 )
 @click.option(
     "--inception-weights", type=_FILE, show_default="those in torch hub's cache", help="InceptionV3 of the FID paper."
@@ -173,7 +179,7 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
         remark(note)
     for each in left_out:
         _say(each)
-    results_folder = ResultsFolder(options["output"], _empty_results(originals, plan, options, left_out))
+    results_folder = ResultsFolder(options["output"], _empty_results(originals, plan, meter, options, left_out))
     with _progress() as progress:
         failed = Harness(plan, originals, meter, results_folder, progress=progress, tell=_say).run()
     if _PUBLISHED in options["peers"]:
@@ -273,7 +279,7 @@ def _meter(
     from dirac_enhance.errors import BenchmarkError
 
     device = "cpu" if options["device"] == "cpu" else _torch_device()
-    files = {name: options[name] for name in ("lpips_backbone", "inception_weights")}
+    files = {name: options[name] for name in ("lpips_backbones", "inception_weights")}
     meter, unmeasured = load_meter(measures, sides=originals.sides, device=device, **files)
     if not meter.measures:
         reasons = "; ".join(f"{each.measure}: {each.reason}" for each in unmeasured)
@@ -282,7 +288,7 @@ def _meter(
 
 
 def _empty_results(
-    originals: OriginalSet, plan: BenchPlan, options: dict[str, Any], left_out: list[LeftOut]
+    originals: OriginalSet, plan: BenchPlan, meter: Meter, options: dict[str, Any], left_out: list[LeftOut]
 ) -> Results:
     import torch
 
@@ -297,6 +303,7 @@ def _empty_results(
         device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
         machine=machine(),
         versions=versions(),
+        networks=meter.networks,
     )
     return Results(
         set_name=originals.name,
