@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dirac_enhance.bench.restorers.restorer import DEFAULT_TIME_LIMIT
 from dirac_enhance.cli.console import printable_line, remark
 from dirac_enhance.cli.options import codec_option, network_options, trajectory_options
 
@@ -65,6 +66,13 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     show_default="none",
     help="Another restorer, such as jpeg2png, fbcnn, spandrel:FILE or 'command:PROGRAM {input} {output}'; all for every"
     " one with a name; published for what papers printed. May be repeated.",
+)
+@click.option(
+    "--peer-time-limit",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_TIME_LIMIT,
+    help="Stop a peer's program that takes longer for a picture.",
 )
 @click.option(
     "--preset", metavar="ID", show_default="none", help="Which set of a paper DIR is, such as kodak; checked."
@@ -256,7 +264,7 @@ def _peers(options: dict[str, Any]) -> tuple[AnyRestorer, ...]:
     from dirac_enhance.bench.restorers.restorer import peer_settings_from_environment
 
     device = "cpu" if options["device"] == "cpu" else _torch_device()
-    settings = replace(peer_settings_from_environment(), device=device)
+    settings = replace(peer_settings_from_environment(), device=device, time_limit=options["peer_time_limit"])
     found: dict[str, AnyRestorer] = {}
     for name in options["peers"]:
         if name == "all":
