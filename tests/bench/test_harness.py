@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -171,6 +172,15 @@ def test_pictures_that_a_codec_fails_on_stop_that_part_alone(bench: Bench, monke
     assert list(bench.cells) == ["jpeg at 50"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a stretch of work")
+def test_every_method_has_its_peak_memory(bench: Bench) -> None:
+    bench.run(enhancer=BrighteningEnhancer(), steps=(100,), peers=(StubRestorer(),))
+
+    peaks = {name: cell.peak_memory_mib for name, cell in bench.cells.items()}
+    assert peaks["stub at 20"] == 66.0  # the larger of two pictures'
+    assert all((peaks[name] or 0) > 66 for name in ("jpeg at 20", "steps 100 at 20"))  # torch is in this process
+
+
 def test_jobs_change_nothing_but_the_time(bench: Bench, folder: Path, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"enhancer": BrighteningEnhancer(), "steps": (1, 100), "peers": (StubRestorer(),)}
     bench.run(**settings)
@@ -191,7 +201,7 @@ def restored_pairs(originals: OriginalSet, *, levels: int = 0) -> list[tuple[tor
 
 def test_lpips_is_that_of_the_backbone_given(bench: Bench, tmp_path: Path) -> None:
     file = save_random_backbone(tmp_path)
-    meter, _ = load_meter(find_measures(["lpips"]), sides=bench.originals.sides, lpips_backbone=file)
+    meter, _ = load_meter(find_measures(["lpips"]), sides=bench.originals.sides, lpips_backbones=[file])
     bench.run(meter=meter, enhancer=BrighteningEnhancer(), steps=(100,))
 
     lpips = load_lpips("alexnet", backbone_file=file)
@@ -324,12 +334,15 @@ def test_the_file_is_as_documented(bench: Bench) -> None:
     bench.run(enhancer=BrighteningEnhancer(), steps=(100,))
     contents = json.loads((bench.results / "results.json").read_text())
 
-    assert (contents["format"], contents["version"]) == ("dirac-enhance bench", 1)
+    assert (contents["format"], contents["version"]) == ("dirac-enhance bench", 2)
     assert contents["set"] == {"name": "originals", "images": 2, "pixel_hash": bench.originals.pixel_hash}
     assert contents["images"] == ["a.png", "b.png"]
     page = (Path(__file__).parents[2] / "benchmarks" / "README.md").read_text(encoding="utf-8")
     documented = page.partition("## bench")[2].partition("## Peers")[0]
     assert not [key for key in (*contents, *contents["cells"][1]) if f"`{key}`" not in documented]
+    (run,) = contents["runs"]
+    assert [cell["run"] for cell in contents["cells"]] == [0, 0]
+    assert not [key for key in run if f"`{key}`" not in documented]
 
 
 def test_the_csv_has_a_row_of_means_for_each_cell(bench: Bench) -> None:
@@ -339,7 +352,7 @@ def test_the_csv_has_a_row_of_means_for_each_cell(bench: Bench) -> None:
     assert len(rows) == 2
     row = dict(zip(head.split(","), rows[0].split(","), strict=True))
     assert float(row["psnr"]) == bench.cells["jpeg at 20"].metrics["psnr"].mean
-    assert (row["set"], row["rate"], row["peer"]) == ("originals", "20.0", "")
+    assert (row["set"], row["rate"], row["peer"], row["run"]) == ("originals", "20.0", "", "0")
 
 
 def test_equal_keys_are_equal_whatever_they_came_from() -> None:
