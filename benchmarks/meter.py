@@ -37,7 +37,7 @@ class Meter:
             device: to measure on.
         """
         measures = find_measures(name for name in _NAMES if lpips or name != "lpips")
-        return cls(meter.Meter(measures, device, lpips).reference(original))
+        return cls(meter.Meter(measures, device, {"lpips": lpips} if lpips else {}).reference(original))
 
     def __call__(self, pixels: Tensor) -> Values:
         """Measure (3, H, W) pixels in [0, 1] after rounding them to 8 bits."""

@@ -103,8 +103,10 @@ class Cell:
         bpp: bits per pixel of the coded files.
         metrics: measure's id → values.
         seconds_per_megapixel: of decoding, restoring, or sampling up to there; None where it was not timed.
-        peak_memory_mib: of this process, or of the GPU, while the cells of one walk were made; None where unknown.
+        peak_memory_mib: of this process, of the GPU, or of a peer's program while it was made; None where unknown.
         published: of published cells only.
+        run: which of its results file's runs measured it; None for a published cell, and until it is in a file.
+        metric_runs: measure's id → run, of those metrics that are left from another one.
     """
 
     key: CellKey
@@ -113,6 +115,12 @@ class Cell:
     seconds_per_megapixel: float | None = None
     peak_memory_mib: float | None = None
     published: Printed | None = None
+    run: int | None = None
+    metric_runs: Mapping[str, int] = field(default_factory=dict)
+
+    def run_of(self, measure_id: str) -> int | None:
+        """Return which run measured a metric; None as for `run`."""
+        return self.metric_runs.get(measure_id, self.run)
 
     def mean(self, measure_id: str) -> float | None:
         """Return a metric's mean; None where it was not measured, or is infinite."""
@@ -124,16 +132,20 @@ class Cell:
         key: dict[str, Any] = cell.pop("key")
         if cell["published"] is None:
             del cell["published"]
+        if not cell["metric_runs"]:
+            del cell["metric_runs"]
         return key | {"codec_options": dict(self.key.codec_options)} | cell
 
 
 def updated(old: Cell, new: Cell) -> Cell:
     """Return the new measurement with what only the old one has."""
-    return replace(new, metrics={**old.metrics, **new.metrics})
+    left = {name: old.run_of(name) for name in old.metrics if name not in new.metrics}
+    elsewhere = {name: run for name, run in left.items() if run is not None and run != new.run}
+    return replace(new, metrics={**old.metrics, **new.metrics}, metric_runs={**elsewhere, **new.metric_runs})
 
 
 def parse_cell(contents: Mapping[str, Any], *, images: int) -> Cell:
-    """Read a cell from an object of a results file.
+    """Read a cell from an object of a results file; one of version 1 names no run and is of the first.
 
     Raises:
         BenchmarkError: if it is none, or has not one value for each image.
@@ -151,6 +163,8 @@ def parse_cell(contents: Mapping[str, Any], *, images: int) -> Cell:
             contents["seconds_per_megapixel"],
             contents["peak_memory_mib"],
             None if printed is None else Printed(**printed),
+            run=contents.get("run", None if key.method == "published" else 0),
+            metric_runs=dict(contents.get("metric_runs", {}).items()),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as cause:
         raise BenchmarkError(f"a cell is damaged ({type(cause).__name__}: {cause})") from cause

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 _LIBRARIES = ("dirac-enhance", "torch", "pillow", "numpy")
+_OF_METRICS_AND_PEERS = ("torchvision", "lpips", "pytorch-msssim", "torch-fidelity", "spandrel")
+_PART_BYTES = 2**20
 
 
 def portable_arguments(arguments: Sequence[str]) -> list[str]:
@@ -26,15 +30,37 @@ def cpu_model() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def versions(libraries: Iterable[str] = _LIBRARIES) -> dict[str, str]:
-    """Return the versions of installed distributions, by name."""
-    found = {}
-    for name in libraries:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from a checkout
-            found[name] = "not installed"
-    return found
+def machine() -> dict[str, Any]:
+    """Return the system, how many cores it has, and the version of Python."""
+    system = f"{platform.system()} {platform.machine()}"
+    return {"system": system, "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def versions() -> dict[str, str]:
+    """Return library → version; of those that only some metrics and peers need, the installed ones."""
+    found = {name: _version(name) for name in (*_LIBRARIES, *_OF_METRICS_AND_PEERS)}
+    return {name: each or "not installed" for name, each in found.items() if each or name in _LIBRARIES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # this one, run from a checkout
+        return None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the digest of a file of any size, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def now() -> str:
+    """Return date and time in UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def rounded(value: Any) -> Any:

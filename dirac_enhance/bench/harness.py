@@ -5,7 +5,6 @@ rate ─► originals ─encode─► Coded ─Method.restore─► Restored, on
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from dirac_enhance.bench.coded_pictures import (
     decode_picture,
 )
 from dirac_enhance.bench.concurrency import in_order
+from dirac_enhance.bench.environment import file_sha256
 from dirac_enhance.bench.memory import PeakMemory
 from dirac_enhance.bench.methods import (
     Enhanced,
@@ -44,8 +44,6 @@ from dirac_enhance.bench.results import LeftOut
 from dirac_enhance.sampling import SamplingSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dirac_enhance import Codec, Enhancer
     from dirac_enhance.bench.meter import Meter, SetStatistics
     from dirac_enhance.bench.originals import OriginalSet
@@ -169,7 +167,7 @@ class BenchPlan:
 
 def _weights_of(peer: AnyRestorer) -> str | None:
     """Digest of the file of a peer that is one, so that another file of its name is another cell."""
-    return hashlib.sha256(peer.file.read_bytes()).hexdigest() if isinstance(peer, SpandrelRestorer) else None
+    return file_sha256(peer.file) if isinstance(peer, SpandrelRestorer) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,18 +271,24 @@ class Harness:
 
     def _measure(self, rate: float, method: Method, *, picture_done: Callable[[], None]) -> list[Cell]:
         """Measure one method at one rate on all pictures, and make its cells."""
-        memory = PeakMemory(self.meter.device) if isinstance(method, Enhanced) else None
+        memory = self._peak_memory(method)
         gathered = {key: _Gathered(self.meter.statistics()) for key in method.keys}
         rows = method.restore(self._pictures(rate, method))
         if self.plan.gray:
             rows = map(_in_gray, rows)
         for coded, restored, values in in_order(self._compare, rows, jobs=self.plan.jobs):
             for each, metrics in zip(restored, values, strict=True):
-                gathered[each.key].add(coded, metrics, pixels=each.pixels, seconds=each.seconds)
+                gathered[each.key].add(coded, metrics, restored=each)
             picture_done()
         peak = None if memory is None else memory.mib()
         originals = self._of_originals()
         return [each.cell(key, originals, peak_memory_mib=peak) for key, each in gathered.items()]
+
+    def _peak_memory(self, method: Method) -> PeakMemory | None:
+        """Begin to measure what the codec or our network take; peers say what they took."""
+        if isinstance(method, Enhanced):
+            return PeakMemory(self.meter.device)
+        return PeakMemory("cpu") if isinstance(method, PlainCodec) else None
 
     def _compare(self, row: Row) -> tuple[Coded, list[Restored], list[dict[str, float | None]]]:
         from dirac_enhance.metrics import round_to_8_bits
@@ -350,15 +354,18 @@ class _Gathered:
         self._bpp: list[float | None] = []
         self._metrics: dict[str, list[float | None]] = {}
         self._seconds: list[float | None] = []
+        self._peaks: list[float] = []
         self._pixels = 0
 
-    def add(self, coded: Coded, metrics: dict[str, float | None], *, pixels: Tensor, seconds: float | None) -> None:
+    def add(self, coded: Coded, metrics: dict[str, float | None], *, restored: Restored) -> None:
         self._bpp.append(coded.bits_per_pixel)
         for name, value in metrics.items():
             self._metrics.setdefault(name, []).append(value)
-        self._seconds.append(seconds)
+        self._seconds.append(restored.seconds)
+        if restored.peak_memory_mib is not None:
+            self._peaks.append(restored.peak_memory_mib)
         self._pixels += coded.original[0].numel()
-        self._statistics.add(pixels)
+        self._statistics.add(restored.pixels)
 
     def cell(self, key: CellKey, originals: SetStatistics, *, peak_memory_mib: float | None) -> Cell:
         timed = [seconds for seconds in self._seconds if seconds is not None]
@@ -370,5 +377,5 @@ class _Gathered:
             bpp=Values.of(self._bpp) if coded else Values(None),
             metrics=metrics,
             seconds_per_megapixel=sum(timed) * 1e6 / self._pixels if timed else None,
-            peak_memory_mib=peak_memory_mib,
+            peak_memory_mib=max(self._peaks, default=peak_memory_mib),
         )

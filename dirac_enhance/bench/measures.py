@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from dirac_enhance import BenchmarkError
+
+if TYPE_CHECKING:
+    from dirac_enhance.metrics import Backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Measure:
         higher_is_better: whether larger values are closer to the original.
         of_sets: a distance between sets: one value, none for each picture.
         published: as published figures name it; None where none are at hand.
+        backbone: which of torchvision's networks it compares features of; None for other measures.
     """
 
     id: str
@@ -30,6 +35,7 @@ class Measure:
     higher_is_better: bool
     of_sets: bool = False
     published: str | None = None
+    backbone: Backbone | None = None
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
@@ -41,10 +47,14 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Measure("ssim", "SSIM", 4, 11, higher_is_better=True, published="ssim"),
             Measure("ssim-8x8", "SSIM, uniform 8×8", 4, 8, higher_is_better=True, published="ssim_uniform_8"),
             Measure("ms-ssim", "MS-SSIM", 4, 161, higher_is_better=True),
-            Measure("lpips", "LPIPS", 4, 32, higher_is_better=False, published="lpips"),
+            Measure("lpips", "LPIPS", 4, 32, higher_is_better=False, published="lpips", backbone="alexnet"),
+            Measure("lpips-vgg", "LPIPS, VGG", 4, 32, higher_is_better=False, backbone="vgg16"),
+            Measure("lpips-squeeze", "LPIPS, SqueezeNet", 4, 32, higher_is_better=False, backbone="squeezenet"),
             Measure("fid256", "FID/256", 2, 256, higher_is_better=False, of_sets=True, published="fid_256"),
             Measure("kid256", "KID/256", 5, 256, higher_is_better=False, of_sets=True, published="kid_256"),
-            Measure("fd-alexnet256", "FD-alexnet/256", 3, 256, higher_is_better=False, of_sets=True),
+            Measure(
+                "fd-alexnet256", "FD-alexnet/256", 3, 256, higher_is_better=False, of_sets=True, backbone="alexnet"
+            ),
         )
     }
 )

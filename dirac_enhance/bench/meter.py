@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dirac_enhance import DiracError
+from dirac_enhance import DiracError, WeightsError
+from dirac_enhance.bench.environment import file_sha256
 from dirac_enhance.bench.measures import MEASURES, Measure
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance.metrics import LPIPS, FeatureExtractor, PatchStatistics
+    from dirac_enhance.metrics import LPIPS, Backbone, FeatureExtractor, PatchStatistics
 
 _INCEPTION = ("fid256", "kid256")
 _ALEXNET = "fd-alexnet256"
@@ -35,14 +36,16 @@ class Meter:
     Args:
         measures: that can be measured here, in the order asked for.
         device: torch device to measure on.
-        lpips: with AlexNet, on that device, if asked for.
+        lpips: on that device: measure's id → network.
         extractors: of the distances between sets, on that device: measure's id → extractor, shared where equal.
+        networks: measure's id → sha256 of the file of weights that it measures with.
     """
 
     measures: tuple[Measure, ...]
     device: str = "cpu"
-    lpips: LPIPS | None = None
+    lpips: dict[str, LPIPS] = field(default_factory=dict)
     extractors: dict[str, FeatureExtractor] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -68,8 +71,8 @@ class Meter:
 
         with torch.inference_mode():
             pixels = original[None].to(self.device)
-            lpips = self.lpips if "lpips" in self.ids else None
-            return Reference(pixels, frozenset(self.ids), lpips, lpips.features(_for_lpips(pixels)) if lpips else ())
+            features = {name: lpips.features(_for_lpips(pixels)) for name, lpips in self.lpips.items()}
+            return Reference(pixels, frozenset(self.ids), self.lpips, features)
 
     def statistics(self) -> SetStatistics:
         """Begin to gather what distances between sets need of one set."""
@@ -87,12 +90,12 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """An original, (1, C, H, W), on the meter's device, with its LPIPS features; made by `Meter.reference`."""
+    """An original, (1, C, H, W), on the meter's device, with the features of each LPIPS; made by `Meter.reference`."""
 
     pixels: Tensor
     measures: frozenset[str]
-    lpips: LPIPS | None
-    features: tuple[Tensor, ...]
+    lpips: Mapping[str, LPIPS]
+    features: Mapping[str, tuple[Tensor, ...]]
 
     def compare(self, picture: Tensor) -> dict[str, float | None]:
         """Measure one picture, of the shape of the original and not rounded here, as `Meter.compare` does several."""
@@ -101,8 +104,8 @@ class Reference:
         with torch.inference_mode():
             pixels = picture[None].to(self.pixels.device)
             values = {name: float(measure(pixels, self.pixels)) for name, measure in _distortions(self.measures)}
-            if self.lpips:
-                values["lpips"] = float(self.lpips.distance(self.lpips.features(_for_lpips(pixels)), self.features))
+            for name, lpips in self.lpips.items():
+                values[name] = float(lpips.distance(lpips.features(_for_lpips(pixels)), self.features[name]))
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
@@ -148,7 +151,7 @@ def load_meter(
     *,
     sides: Iterable[tuple[str, int, int]],
     device: str = "cpu",
-    lpips_backbone: Path | None = None,
+    lpips_backbones: Sequence[Path] = (),
     inception_weights: Path | None = None,
 ) -> tuple[Meter, tuple[Unmeasured, ...]]:
     """Load what the measures need, and say which ones cannot be had: nothing is raised for those.
@@ -157,12 +160,14 @@ def load_meter(
         measures: asked for.
         sides: name, height and width of each original.
         device: torch device to measure on.
-        lpips_backbone: torchvision's AlexNet, for LPIPS and FD-alexnet/256; None for the one in torch's cache.
+        lpips_backbones: torchvision's networks, one file each, for LPIPS and FD-alexnet/256; which one a file holds is
+            seen from its tensors. What is not among them is taken from torch's cache.
         inception_weights: for FID/256 and KID/256; None for those in torch's cache.
     """
     sides = tuple(sides)
     missing: list[Unmeasured] = []
-    parts = _Parts(device, lpips_backbone, inception_weights)
+    wanted = tuple(measure.backbone for measure in measures if measure.backbone is not None)
+    parts = _Parts(device, _BackboneFiles(tuple(lpips_backbones), wanted), inception_weights)
     loaded: list[Measure] = []
     for measure in measures:
         reason = _too_small(measure, sides)
@@ -177,7 +182,45 @@ def load_meter(
             loaded.append(measure)
         else:
             missing.append(Unmeasured(measure.id, reason))
-    return Meter(tuple(loaded), device, parts.lpips, parts.extractors), tuple(missing)
+    return Meter(tuple(loaded), device, parts.lpips, parts.extractors, parts.networks), tuple(missing)
+
+
+@dataclass(slots=True, eq=False)
+class _BackboneFiles:
+    """Files of torchvision's networks that were given, and which of these networks the measures take."""
+
+    given: tuple[Path, ...]
+    wanted: tuple[Backbone, ...]
+    _found: dict[Backbone, Path] | None = None
+
+    def find(self, backbone: Backbone) -> Path:
+        """Return the file given for a network, else the one in torch's cache.
+
+        Raises:
+            WeightsError: if there is none, or of the files given one holds none of the networks that measures take.
+        """
+        from dirac_enhance.metrics.backbones import find_backbone
+
+        if self._found is None:
+            self._found = self._identify()
+        return self._found.get(backbone) or find_backbone(backbone)
+
+    def _identify(self) -> dict[Backbone, Path]:
+        from dirac_enhance.metrics.backbones import identify_backbone, read_tensors
+
+        found: dict[Backbone, Path] = {}
+        for file in self.given:
+            backbone = identify_backbone(read_tensors(file))
+            if backbone is None or backbone not in self.wanted:
+                holds = backbone or "none of torchvision's alexnet, vgg16 and squeezenet1_1"
+                expected = " and ".join(dict.fromkeys(self.wanted))
+                raise WeightsError(
+                    f"'{file}' given with --lpips-backbone holds {holds}; the metrics asked for take {expected}"
+                )
+            if backbone in found:
+                raise WeightsError(f"'{found[backbone]}' and '{file}' both hold {backbone}; give one --lpips-backbone")
+            found[backbone] = file
+        return found
 
 
 @dataclass(slots=True, eq=False)
@@ -185,10 +228,11 @@ class _Parts:
     """Networks loaded so far."""
 
     device: str
-    lpips_backbone: Path | None
+    backbones: _BackboneFiles
     inception_weights: Path | None
-    lpips: LPIPS | None = None
+    lpips: dict[str, LPIPS] = field(default_factory=dict)
     extractors: dict[str, FeatureExtractor] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
 
     def load(self, measure: Measure) -> None:
         """Load what one measure needs.
@@ -196,21 +240,36 @@ class _Parts:
         Raises:
             DiracError: if that cannot be had.
         """
-        import torch
-
-        from dirac_enhance.metrics import load_alexnet_features, load_inception, load_lpips
-
-        if measure.id == "lpips":
-            self.lpips = load_lpips("alexnet", backbone_file=self.lpips_backbone).to(self.device)
-        elif measure.id == _ALEXNET:
-            self.extractors[measure.id] = load_alexnet_features(self.lpips_backbone).to(self.device)
+        if measure.backbone is not None:
+            self._load_backbone(measure.id, measure.backbone)
         elif measure.id in _INCEPTION:
-            present = next((self.extractors[name] for name in _INCEPTION if name in self.extractors), None)
-            self.extractors[measure.id] = present or load_inception(self.inception_weights).to(self.device)
+            self._load_inception(measure.id)
         else:
+            import torch
+
             side = measure.smallest_side
             for _, distortion in _distortions([measure.id]):  # whether its library is installed
                 distortion(torch.zeros(1, 3, side, side), torch.ones(1, 3, side, side))
+
+    def _load_backbone(self, measure_id: str, backbone: Backbone) -> None:
+        from dirac_enhance.metrics import load_alexnet_features, load_lpips
+
+        file = self.backbones.find(backbone)
+        if measure_id == _ALEXNET:
+            self.extractors[measure_id] = load_alexnet_features(file).to(self.device)
+        else:
+            self.lpips[measure_id] = load_lpips(backbone, backbone_file=file).to(self.device)
+        self.networks[measure_id] = file_sha256(file)
+
+    def _load_inception(self, measure_id: str) -> None:
+        from dirac_enhance.metrics import load_inception
+
+        other = next((name for name in _INCEPTION if name in self.extractors), None)
+        if other is None:
+            inception = load_inception(self.inception_weights).to(self.device)
+            self.extractors[measure_id], self.networks[measure_id] = inception, inception.sha256
+        else:
+            self.extractors[measure_id], self.networks[measure_id] = self.extractors[other], self.networks[other]
 
 
 def _too_small(measure: Measure, sides: Sequence[tuple[str, int, int]]) -> str | None:

@@ -12,7 +12,7 @@ from dirac_enhance import BaseReconstruction, DiracError, RestorerError
 from dirac_enhance.bench.cells import CellKey
 from dirac_enhance.bench.coded_pictures import Coded
 from dirac_enhance.bench.concurrency import in_order
-from dirac_enhance.bench.restorers.restorer import Restorer, SimulatingRestorer
+from dirac_enhance.bench.restorers.restorer import Restoration, Restorer, SimulatingRestorer
 from dirac_enhance.sampling import SamplingSettings
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ _SIMULATED_BATCH = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Restored:
-    """A picture, (3, H, W) around [0, 1], the key of its cell, and the seconds it took, None where unknown."""
+    """A picture, (3, H, W) around [0, 1], the key of its cell, and the seconds and MiB it took, None where unknown."""
 
     key: CellKey
     pixels: Tensor
     seconds: float | None
+    peak_memory_mib: float | None = None
 
 
 Row = tuple[Coded, list[Restored]]
@@ -177,17 +178,16 @@ class Peer(_SingleKey):
         return in_order(self._restore, pictures, jobs=self.jobs)
 
     def _restore(self, coded: Coded) -> Row:
-        start = time.perf_counter()
         try:
-            pixels = self.restorer.restore(coded.content)
+            restored = self.restorer.restore(coded.content)
         except DiracError:
             raise
         except Exception as cause:  # other people's code runs in this process
             raise RestorerError(f"{self.restorer.id} failed: {type(cause).__name__}: {cause}") from cause
-        seconds = time.perf_counter() - start
-        if pixels.shape != coded.original.shape:
-            raise RestorerError(f"{self.restorer.id} gave {tuple(pixels.shape)} for {tuple(coded.original.shape)}")
-        return coded, [Restored(self.key, pixels, seconds)]
+        if restored.pixels.shape != coded.original.shape:
+            given, expected = tuple(restored.pixels.shape), tuple(coded.original.shape)
+            raise RestorerError(f"{self.restorer.id} gave {given} for {expected}")
+        return coded, [_restored(self.key, restored)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,17 +207,19 @@ class SimulatedPeer(_SingleKey):
         """As `Method.restore`."""
         while batch := list(islice(pictures, _SIMULATED_BATCH)):
             restored = self._restore([coded.original for coded in batch])
-            yield from (
-                (coded, [Restored(self.key, pixels, None)]) for coded, pixels in zip(batch, restored, strict=True)
-            )
+            yield from ((coded, [_restored(self.key, each)]) for coded, each in zip(batch, restored, strict=True))
 
-    def _restore(self, originals: list[Tensor]) -> list[Tensor]:
+    def _restore(self, originals: list[Tensor]) -> list[Restoration]:
         try:
             return self.restorer.restore_originals(originals, quality=self.quality)
         except DiracError:
             raise
         except Exception as cause:
             raise RestorerError(f"{self.restorer.id} failed: {type(cause).__name__}: {cause}") from cause
+
+
+def _restored(key: CellKey, picture: Restoration) -> Restored:
+    return Restored(key, picture.pixels, picture.seconds, picture.peak_memory_mib)
 
 
 def simulated_pictures(originals: Iterable[Tensor], *, quality: int) -> Iterator[Coded]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from dirac_enhance import BenchmarkError
 from dirac_enhance.atomic import write_atomically
 from dirac_enhance.bench.cells import Cell, CellKey, parse_cell, updated
 from dirac_enhance.bench.environment import rounded
+from dirac_enhance.bench.folder_lock import locked
 from dirac_enhance.bench.measures import MEASURES
+from dirac_enhance.bench.runs import Run, parse_run
 
 FORMAT = "dirac-enhance bench"
-VERSION = 1
+VERSION = 2
+"""Of what is written; version 1, with one header for all runs, is read, too."""
 JSON_NAME, CSV_NAME = "results.json", "results.csv"
 _CSV_KEYS = tuple(each.name for each in fields(CellKey) if each.name != "codec_options")
 
@@ -38,9 +41,7 @@ class Results:
         set_name: of the originals.
         images: their names, in the order of every cell's values.
         pixel_hash: of the originals.
-        command: that wrote it last.
-        device: what it ran on.
-        versions: library → version.
+        runs: that measured its cells, which name them by their place here.
         cells: what was measured, in the order of tables.
         left_out: by the last run.
     """
@@ -48,15 +49,23 @@ class Results:
     set_name: str
     images: tuple[str, ...]
     pixel_hash: str
-    command: tuple[str, ...] = ()
-    device: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
     cells: tuple[Cell, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
     def find(self, key: CellKey) -> Cell | None:
         """Return the finished cell of this key, if there is one."""
         return next((cell for cell in self.cells if cell.key == key), None)
+
+    def run_of(self, cell: Cell, measure_id: str | None = None) -> Run | None:
+        """Return the run that measured a cell, or a metric of it; None for a published one."""
+        number = cell.run if measure_id is None else cell.run_of(measure_id)
+        return None if number is None else self.runs[number]
+
+    def network_of(self, cell: Cell, measure_id: str) -> str | None:
+        """Return the sha256 of what a metric of a cell was measured with; None if it takes no network, or unknown."""
+        run = self.run_of(cell, measure_id)
+        return None if run is None else run.networks.get(measure_id)
 
     def with_cells(self, cells: Iterable[Cell]) -> Results:
         """Add finished cells; those of equal keys are brought up to date, and none is dropped."""
@@ -70,11 +79,9 @@ class Results:
         header = {
             "format": FORMAT,
             "version": VERSION,
-            "command": list(self.command),
             "set": {"name": self.set_name, "images": len(self.images), "pixel_hash": self.pixel_hash},
             "images": list(self.images),
-            "device": dict(self.device),
-            "versions": dict(self.versions),
+            "runs": [run.to_json() for run in self.runs],
             "left_out": [{"what": each.what, "reason": each.reason} for each in self.left_out],
         }
         cells = ",\n".join(
@@ -88,15 +95,12 @@ class Results:
         metrics = [name for name in MEASURES if any(name in cell.metrics for cell in self.cells)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            [
-                *("set", "images", "pixel_hash", *_CSV_KEYS, "bpp", *metrics),
-                *("seconds_per_megapixel", "peak_memory_mib", "verified", "marks", "source"),
-            ]
-        )
+        cost = ("seconds_per_megapixel", "peak_memory_mib", "run")
+        provenance = ("verified", "marks", "source")
+        writer.writerow(["set", "images", "pixel_hash", *_CSV_KEYS, "bpp", *metrics, *cost, *provenance])
         for cell in self.cells:
             means = [cell.metrics[name].mean if name in cell.metrics else None for name in metrics]
-            numbers = [cell.bpp.mean, *means, cell.seconds_per_megapixel, cell.peak_memory_mib]
+            numbers = [cell.bpp.mean, *means, *(getattr(cell, name) for name in cost)]
             row = [self.set_name, len(self.images), self.pixel_hash, *(getattr(cell.key, name) for name in _CSV_KEYS)]
             values = [*row, *rounded(numbers), *_provenance(cell)]
             writer.writerow(["" if value is None else value for value in values])
@@ -144,19 +148,22 @@ def read_results(path: Path) -> Results:
 def _parse(contents: Mapping[str, Any], path: Path) -> Results:
     if contents["format"] != FORMAT:
         raise BenchmarkError(f"format {contents['format']!r:.40} given; expected '{FORMAT}'")
-    if contents["version"] != VERSION:
-        raise BenchmarkError(f"version {contents['version']!r:.40} given; this program reads version {VERSION}")
+    if contents["version"] not in (1, VERSION):
+        raise BenchmarkError(f"version {contents['version']!r:.40} given; this program reads versions 1 and {VERSION}")
     images = tuple(contents["images"])
     if contents["set"]["images"] != len(images):
         raise BenchmarkError(f"{contents['set']['images']} images stated, {len(images)} named in '{path.name}'")
+    runs = tuple(parse_run(run) for run in ([contents] if contents["version"] == 1 else contents["runs"]))
+    cells = tuple(parse_cell(cell, images=len(images)) for cell in contents["cells"])
+    for run in (run for cell in cells for run in (cell.run, *cell.metric_runs.values())):
+        if run is not None and run not in range(len(runs)):
+            raise BenchmarkError(f"a cell is of run {run!r:.40}; the file has {len(runs)}, counted from 0")
     return Results(
         set_name=contents["set"]["name"],
         images=images,
         pixel_hash=contents["set"]["pixel_hash"],
-        command=tuple(map(str, contents["command"])),
-        device=dict(contents["device"].items()),
-        versions=dict(contents["versions"].items()),
-        cells=tuple(parse_cell(cell, images=len(images)) for cell in contents["cells"]),
+        runs=runs,
+        cells=cells,
         left_out=tuple(LeftOut(each["what"], each["reason"]) for each in contents.get("left_out", ())),
     )
 
@@ -164,19 +171,28 @@ def _parse(contents: Mapping[str, Any], path: Path) -> Results:
 class ResultsFolder:
     """The folder of one benchmark's results; what is finished is on disk at once, whole, and survives anything.
 
+    Several runs may write into one folder at the same time: each adds its own cells to what is there.
+
     Args:
         folder: created if it is not there.
-        results: of this run, without cells; those that are there already are taken in.
+        results: of this run, without cells; those that are there already are taken in. Its last run is this one.
 
     Raises:
-        BenchmarkError: if what is there cannot be read, or was measured on other originals.
+        BenchmarkError: if what is there cannot be read, or was measured on other originals, or one of the run's metrics
+            with other weights.
     """
 
     def __init__(self, folder: Path, results: Results) -> None:
         self._folder = folder
-        self.results = results
+        self._run = results.runs[-1] if results.runs else Run()
+        self._left_out = results.left_out
+        self._superseded: Results | None = None
+        self.results = replace(results, runs=())
         if self.json_file.exists():
-            self.results = replace(results, cells=_cells_of_same_set(self.json_file, results))
+            # What earlier runs left out is of no interest any more, and each run puts published cells there anew.
+            self._superseded = _of_same_set(self.json_file, results)
+            _check_networks(self.json_file, self._superseded, self._run)
+            self.results = replace(self._without_superseded(self._superseded), left_out=self._left_out)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as cause:
@@ -199,22 +215,52 @@ class ResultsFolder:
         return tuple(key for key, cell in found.items() if cell is None or not wanted <= set(cell.metrics))
 
     def add(self, cells: Iterable[Cell], *, left_out: Iterable[LeftOut] = ()) -> None:
-        """Take in finished cells and write both files.
+        """Take in finished cells, and what other runs have put there meanwhile, and write both files.
 
         Raises:
-            BenchmarkError: if they cannot be written; what was there before is left.
+            BenchmarkError: if they cannot be written, or what is there cannot be read any more; it is left.
         """
-        self.results = self.results.with_cells(cells)
-        self.results = replace(self.results, left_out=(*self.results.left_out, *left_out))
+        self._left_out = (*self._left_out, *left_out)
         try:
-            write_atomically(self.json_file, self.results.to_json().encode(), overwrite=True)
-            write_atomically(self.csv_file, self.results.to_csv().encode(), overwrite=True)
+            with locked(self._folder):
+                self.results = self._merged(tuple(cells))
+                write_atomically(self.json_file, self.results.to_json().encode(), overwrite=True)
+                write_atomically(self.csv_file, self.results.to_csv().encode(), overwrite=True)
         except OSError as cause:
             raise BenchmarkError(f"cannot write results into '{self._folder}': {cause.strerror}") from cause
+        self._superseded = None
+
+    def _merged(self, cells: Sequence[Cell]) -> Results:
+        """What is on disk now with these cells, of this run; a run that measured nothing is not listed."""
+        present = self.results
+        if self.json_file.exists():
+            present = self._without_superseded(_of_same_set(self.json_file, self.results))
+        runs = present.runs
+        measured = any(cell.key.method != "published" for cell in cells)
+        if self._run not in runs and (measured or not runs):
+            runs = (*runs, self._run)
+        ours = (cell if cell.key.method == "published" else replace(cell, run=runs.index(self._run)) for cell in cells)
+        left_out = tuple(dict.fromkeys((*present.left_out, *self._left_out)))
+        return replace(present, runs=runs, left_out=left_out).with_cells(ours)
+
+    def _without_superseded(self, present: Results) -> Results:
+        """Leave out what was there when this run began and is of earlier runs alone; once written, it is gone."""
+        old = self._superseded
+        if old is None:
+            return present
+        return replace(
+            present,
+            cells=tuple(cell for cell in present.cells if cell.key.method != "published" or cell not in old.cells),
+            left_out=tuple(each for each in present.left_out if each not in old.left_out),
+        )
 
 
-def _cells_of_same_set(file: Path, results: Results) -> tuple[Cell, ...]:
-    """Return the cells measured earlier, but for published ones, which each run puts there anew."""
+def _of_same_set(file: Path, results: Results) -> Results:
+    """Read a results file.
+
+    Raises:
+        BenchmarkError: if it cannot be read, or was measured on other originals.
+    """
     earlier = read_results(file)
     if (earlier.pixel_hash, earlier.images) != (results.pixel_hash, results.images):
         raise BenchmarkError(
@@ -222,4 +268,15 @@ def _cells_of_same_set(file: Path, results: Results) -> tuple[Cell, ...]:
             f" {earlier.pixel_hash[:8]}; these are '{results.set_name}', {len(results.images)} images,"
             f" {results.pixel_hash[:8]}: pass another folder with -o"
         )
-    return tuple(cell for cell in earlier.cells if cell.key.method != "published")
+    return earlier
+
+
+def _check_networks(file: Path, earlier: Results, run: Run) -> None:
+    for name, sha256 in run.networks.items():
+        known = (earlier.network_of(cell, name) for cell in earlier.cells if name in cell.metrics)
+        other = next((each for each in known if each not in (None, sha256)), None)
+        if other is not None:
+            raise BenchmarkError(
+                f"'{file}' has {name} measured with the network of sha256 {other[:8]}…; this one's is {sha256[:8]}…:"
+                f" give the same file, leave {name} out of --metrics, or pass another folder with -o"
+            )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from dirac_enhance import DiracWarning
 from dirac_enhance.bench.cells import Cell, CellKey
@@ -28,6 +28,7 @@ class ResultsTable:
         pixel_hash: of them.
         protocol: how all of it was measured.
         cells: in the order of rows.
+        files: the results that each cell is from.
     """
 
     set_name: str
@@ -35,6 +36,25 @@ class ResultsTable:
     pixel_hash: str
     protocol: Protocol
     cells: tuple[Cell, ...]
+    files: Mapping[CellKey, Results] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> Mapping[str, tuple[str, ...]]:
+        """Measure's id → sha256 of each file of weights that it was measured with, as far as known."""
+        found: dict[str, dict[str, None]] = {}
+        for cell in self.cells:
+            for name in cell.metrics:
+                sha256 = self.files[cell.key].network_of(cell, name) if cell.key in self.files else None
+                if sha256 is not None:
+                    found.setdefault(name, {})[sha256] = None
+        return {name: tuple(found[name]) for name in MEASURES if name in found}
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What the seconds were measured on."""
+        timed = (cell for cell in self.cells if cell.seconds_per_megapixel is not None and cell.key in self.files)
+        runs = (self.files[cell.key].run_of(cell) for cell in timed)
+        return tuple(dict.fromkeys(run.device_name for run in runs if run is not None))
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -93,12 +113,17 @@ class ResultsTable:
         return [list(row) for row in zip(*kept, strict=True)]
 
     def footer(self) -> list[str]:
-        """Protocol, weights, and all about published figures."""
+        """Protocol, weights, networks of metrics, machines, and all about published figures."""
         ours = (cell.key.weights_sha256 for cell in self.cells if cell.key.method == "steps")
         weights = dict.fromkeys(each for each in ours if each)
         return [
             f"Protocol {self.protocol.id}: {self.protocol.coding}; {self.protocol.measuring}.",
             *([f"Weights: {', '.join(each[:12] for each in weights)}."] if weights else []),
+            *(
+                f"{MEASURES[name].heading} measured with {', '.join(each[:12] for each in sha256)}."
+                for name, sha256 in self.networks.items()
+            ),
+            *([f"Seconds are of several machines: {'; '.join(self.devices)}."] if len(self.devices) > 1 else []),
             *(f"{note}." for note in self.about_published()),
         ]
 
@@ -130,15 +155,18 @@ def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
     A cell that several files have is taken from the last one.
 
     Warns:
-        DiracWarning: if its figures differ.
+        DiracWarning: if its figures differ, or a metric was measured with several networks in one table.
     """
     found: dict[tuple[str, str, int, str], dict[CellKey, Cell]] = {}
+    files: dict[tuple[str, str, int, str], dict[CellKey, Results]] = {}
     again: list[str] = []
     for each in results:
         published = {cell.key.protocol for cell in each.cells if cell.key.method == "published"}
         for cell in each.cells:
             for protocol, part in {cell.key.protocol: cell, **_elsewhere(cell, published)}.items():
-                cells = found.setdefault((each.pixel_hash, each.set_name, len(each.images), protocol), {})
+                place = (each.pixel_hash, each.set_name, len(each.images), protocol)
+                cells = found.setdefault(place, {})
+                files.setdefault(place, {})[cell.key] = each
                 if cell.key in cells and cells[cell.key].metrics != part.metrics:
                     again.append(each.set_name)
                 cells[cell.key] = part
@@ -150,12 +178,26 @@ def tables_of(results: Iterable[Results]) -> tuple[ResultsTable, ...]:
         )
     sets, protocols = [place[:3] for place in found], list(PROTOCOLS)
     places = sorted(found, key=lambda place: (sets.index(place[:3]), protocols.index(place[3])))
-    return tuple(
-        ResultsTable(name, images, pixel_hash, PROTOCOLS[protocol], tuple(sorted(found[place].values(), key=_place)))
+    tables = tuple(
+        ResultsTable(name, images, pixel_hash, PROTOCOLS[protocol], tuple(cells), files[place])
         for place in places
+        for cells in [sorted(found[place].values(), key=_place)]
         for pixel_hash, name, images, protocol in [place]
-        if any(cell.key.method != "published" for cell in found[place].values())
+        if any(cell.key.method != "published" for cell in cells)
     )
+    _warn_of_networks(tables)
+    return tables
+
+
+def _warn_of_networks(tables: Iterable[ResultsTable]) -> None:
+    several = {name: sha256 for table in tables for name, sha256 in table.networks.items() if len(sha256) > 1}
+    for name, sha256 in several.items():
+        digests = " and ".join(f"{each[:8]}…" for each in sha256)
+        warnings.warn(
+            f"{name} was measured with several networks, of sha256 {digests}: its figures cannot be compared",
+            DiracWarning,
+            stacklevel=3,
+        )
 
 
 def _elsewhere(cell: Cell, protocols: Iterable[str]) -> dict[str, Cell]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dirac_enhance.bench.restorers.restorer import DEFAULT_TIME_LIMIT
 from dirac_enhance.cli.console import printable_line, remark
 from dirac_enhance.cli.options import codec_option, network_options, trajectory_options
 
@@ -68,7 +69,7 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     "--metrics",
     default="psnr,ssim,lpips",
     callback=_list_of(click.STRING),
-    help="Of psnr, psnr-b, ssim, ssim-8x8, ms-ssim, lpips, fid256, kid256 and fd-alexnet256.",
+    help="Of psnr, psnr-b, ssim, ssim-8x8, ms-ssim, lpips, lpips-vgg, lpips-squeeze, fid256, kid256, fd-alexnet256.",
 )
 @click.option(
     "--peer",
@@ -80,12 +81,25 @@ def _list_of(kind: click.ParamType[Any]) -> Callable[[click.Context, click.Param
     " one with a name; published for what papers printed. May be repeated.",
 )
 @click.option(
+    "--peer-time-limit",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_TIME_LIMIT,
+    help="Stop a peer's program that takes longer for a picture.",
+)
+@click.option(
     "--preset", metavar="ID", show_default="none", help="Which set of a paper DIR is, such as kodak; checked."
 )
 @click.option("--file-list", type=_FILE, show_default="none", help="Of the preset's pictures among those in DIR.")
 @click.option("--limit", type=click.IntRange(1), show_default="all", help="Use only the first pictures.")
 @click.option(
-    "--lpips-backbone", type=_FILE, show_default="the one in torch hub's cache", help="torchvision's AlexNet."
+    "--lpips-backbone",
+    "lpips_backbones",
+    type=_FILE,
+    multiple=True,
+    show_default="those in torch hub's cache",
+    help="torchvision's AlexNet, for lpips and fd-alexnet256, VGG-16, for lpips-vgg, or SqueezeNet 1.1, for"
+    " lpips-squeeze; which one, is seen from the file. May be repeated.",
 )
 @click.option(
     "--inception-weights", type=_FILE, show_default="those in torch hub's cache", help="InceptionV3 of the FID paper."
@@ -206,7 +220,7 @@ def _measure(host: CodecHost, folder: Path, options: dict[str, Any]) -> int:
         remark(note)
     for each in left_out:
         _say(each)
-    results_folder = ResultsFolder(options["output"], _empty_results(originals, plan, options, left_out))
+    results_folder = ResultsFolder(options["output"], _empty_results(originals, plan, meter, options, left_out))
     with _progress() as progress:
         failed = Harness(plan, originals, meter, results_folder, progress=progress, tell=_say).run()
     if _PUBLISHED in options["peers"]:
@@ -289,7 +303,7 @@ def _peers(options: dict[str, Any]) -> tuple[AnyRestorer, ...]:
     from dirac_enhance.bench.restorers.restorer import peer_settings_from_environment
 
     device = "cpu" if options["device"] == "cpu" else _torch_device()
-    settings = replace(peer_settings_from_environment(), device=device)
+    settings = replace(peer_settings_from_environment(), device=device, time_limit=options["peer_time_limit"])
     found: dict[str, AnyRestorer] = {}
     for name in options["peers"]:
         if name == "all":
@@ -312,7 +326,7 @@ def _meter(
     from dirac_enhance.errors import BenchmarkError
 
     device = "cpu" if options["device"] == "cpu" else _torch_device()
-    files = {name: options[name] for name in ("lpips_backbone", "inception_weights")}
+    files = {name: options[name] for name in ("lpips_backbones", "inception_weights")}
     meter, unmeasured = load_meter(measures, sides=originals.sides, device=device, **files)
     if not meter.measures:
         reasons = "; ".join(f"{each.measure}: {each.reason}" for each in unmeasured)
@@ -321,21 +335,28 @@ def _meter(
 
 
 def _empty_results(
-    originals: OriginalSet, plan: BenchPlan, options: dict[str, Any], left_out: list[LeftOut]
+    originals: OriginalSet, plan: BenchPlan, meter: Meter, options: dict[str, Any], left_out: list[LeftOut]
 ) -> Results:
     import torch
 
-    from dirac_enhance.bench.environment import cpu_model, portable_arguments, versions
+    from dirac_enhance.bench.environment import cpu_model, machine, now, portable_arguments, versions
     from dirac_enhance.bench.results import Results
+    from dirac_enhance.bench.runs import Run
 
     gpu = torch.cuda.get_device_name() if options["device"] != "cpu" and torch.cuda.is_available() else None
+    run = Run(
+        command=("dirac-enhance", *portable_arguments([_without_folder(argument) for argument in sys.argv[1:]])),
+        date=now(),
+        device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
+        machine=machine(),
+        versions=versions(),
+        networks=meter.networks,
+    )
     return Results(
         set_name=originals.name,
         images=tuple(original.name for original in originals.originals),
         pixel_hash=originals.pixel_hash,
-        command=("dirac-enhance", *portable_arguments([_without_folder(argument) for argument in sys.argv[1:]])),
-        device={"cpu": cpu_model(), "threads": torch.get_num_threads(), "gpu": gpu, "jobs": plan.jobs},
-        versions=versions(),
+        runs=(run,),
         left_out=tuple(left_out),
     )
 

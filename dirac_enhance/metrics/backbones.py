@@ -50,6 +50,19 @@ def load_backbone(backbone: Backbone, state: dict[str, Tensor], *, last: int) ->
     return layers
 
 
+def identify_backbone(state: dict[str, Tensor]) -> Backbone | None:
+    """Say whose features a state dict holds, by their names and shapes; None if it is none of ours."""
+    from torchvision import models
+
+    shapes = {name: tensor.shape for name, tensor in state.items() if name.startswith(_FEATURES)}
+    for backbone, (name, _weights) in _NAMES.items():
+        with torch.device("meta"):
+            features = getattr(models, name)(weights=None).features
+        if shapes == {f"{_FEATURES}{key}": tensor.shape for key, tensor in features.state_dict().items()}:
+            return backbone
+    return None
+
+
 def find_backbone(backbone: Backbone) -> Path:
     """Find torchvision's ImageNet weights where torch keeps downloads; nothing is downloaded.
 

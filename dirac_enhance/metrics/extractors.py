@@ -45,7 +45,7 @@ class InceptionFeatures(nn.Module):
     The only extractor whose distances are called FID and KID; its weights are therefore not an argument but checked.
 
     Args:
-        content: of the weights file, whole.
+        content: of the weights file, whole; its digest is `sha256`.
 
     Raises:
         WeightsChecksumError: if the sha256 does not begin with 6726825d.
@@ -63,6 +63,7 @@ class InceptionFeatures(nn.Module):
                 f"these InceptionV3 weights have sha256 {sha256[:8]}…, the FID paper's begin with {_INCEPTION_SHA256}; "
                 f"download {_INCEPTION_URL} again"
             )
+        self.sha256 = sha256
         self._network = _torch_fidelity_inception(content)
         self.eval()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from dirac_enhance.bench.meter import Meter, load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set
 from dirac_enhance.bench.preparation import to_luma
 from dirac_enhance.bench.restorers.catalogue import restorers
-from dirac_enhance.bench.restorers.restorer import PeerSettings, Restorer
+from dirac_enhance.bench.restorers.restorer import PeerSettings, Restoration, Restorer
 from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder
 from dirac_enhance.metrics import psnr_b
 from dirac_enhance_jpeg import JpegCodec
@@ -115,8 +116,9 @@ def test_blocking_is_looked_for_in_the_one_plane(folder: Path, tmp_path: Path) -
 class TintingRestorer(StubRestorer):
     """Adds a colour without luminance to what it decodes."""
 
-    def restore(self, data: bytes) -> Tensor:
-        return super().restore(data) + torch.tensor([2.0, -4.0, 2.0])[:, None, None] / 255
+    def restore(self, data: bytes) -> Restoration:
+        restored = super().restore(data)
+        return replace(restored, pixels=restored.pixels + torch.tensor([2.0, -4.0, 2.0])[:, None, None] / 255)
 
 
 def test_what_restorers_add_in_colour_is_averaged(folder: Path, tmp_path: Path) -> None:

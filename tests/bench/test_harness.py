@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,75 +12,47 @@ import pytest
 import torch
 from PIL import Image
 
-from bench_stubs import BrighteningEnhancer, StubRestorer, StubSimulatingRestorer
+from bench_runs import Bench, name_of_key
+from bench_stubs import BrighteningEnhancer, MomentsExtractor, StubRestorer, StubSimulatingRestorer
 from dirac_enhance import BenchmarkError, RateFactorError, RestorerError
-from dirac_enhance.bench.cells import Cell, CellKey
+from dirac_enhance.bench.cells import CellKey
 from dirac_enhance.bench.feasible import check_peers
-from dirac_enhance.bench.harness import BenchPlan, Harness, State
+from dirac_enhance.bench.harness import BenchPlan
 from dirac_enhance.bench.measures import find_measures
-from dirac_enhance.bench.meter import load_meter
+from dirac_enhance.bench.meter import Meter, load_meter
 from dirac_enhance.bench.originals import OriginalSet, read_set
-from dirac_enhance.bench.protocols import SIMULATED_JPEG
 from dirac_enhance.bench.restorers.restorer import Absence, name_of
 from dirac_enhance.bench.restorers.spandrel_network import SpandrelRestorer
-from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder, read_results
+from dirac_enhance.bench.results import LeftOut
 from dirac_enhance.bench.results_table import tables_of
 from dirac_enhance.bench.simulated_jpeg import decode, encode
-from dirac_enhance.metrics import psnr
+from dirac_enhance.metrics import (
+    PatchStatistics,
+    frechet_distance_256,
+    kernel_distance_256,
+    load_lpips,
+    psnr,
+    round_to_8_bits,
+)
 from dirac_enhance_jpeg import JpegCodec
 from plain_codec import PlainCodec
+from random_backbones import save_random_backbone
+
+
+def save_originals(folder: Path, *sizes: tuple[int, int]) -> Path:
+    """Smooth originals of these widths and heights."""
+    generator = torch.Generator().manual_seed(0)
+    folder.mkdir()
+    for name, (width, height) in zip("abc", sizes, strict=False):
+        samples = torch.randint(64, 128, (height // 8, width // 8, 3), generator=generator, dtype=torch.uint8)
+        Image.fromarray(samples.numpy()).resize((width, height), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    return folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two smooth originals of 48×32 and 32×48 pixels."""
-    generator = torch.Generator().manual_seed(0)
-    (tmp_path / "originals").mkdir()
-    for name, (width, height) in (("a.png", (48, 32)), ("b.png", (32, 48))):
-        samples = torch.randint(64, 128, (height // 8, width // 8, 3), generator=generator, dtype=torch.uint8)
-        picture = Image.fromarray(samples.numpy()).resize((width, height), Image.Resampling.BICUBIC)
-        picture.save(tmp_path / "originals" / name)
-    return tmp_path / "originals"
-
-
-def _name(key: CellKey) -> str:
-    if key.method != "steps":
-        return key.peer or key.codec
-    simulated = "simulated " if key.codec == SIMULATED_JPEG else ""
-    return f"{simulated}steps {key.steps}" + (f", mean of {key.samples}" if key.samples > 1 else "")
-
-
-class Bench:
-    """One results folder, run again and again."""
-
-    def __init__(self, originals: OriginalSet, results: Path) -> None:
-        self.originals = originals
-        self.results = results
-        self.states: list[State] = []
-        self.told: list[LeftOut] = []
-
-    def run(self, *, metrics: str = "psnr", **settings: Any) -> int:
-        given: dict[str, Any] = {"codec": JpegCodec(), "rates": (20.0,), **settings}
-        meter, unmeasured = load_meter(find_measures(metrics.split(",")), sides=self.originals.sides)
-        assert not unmeasured
-        names = tuple(original.name for original in self.originals.originals)
-        empty = Results(self.originals.name, names, self.originals.pixel_hash)
-        harness = Harness(
-            BenchPlan(**given),
-            self.originals,
-            meter,
-            ResultsFolder(self.results, empty),
-            progress=self.states.append,
-            tell=self.told.append,
-        )
-        return harness.run()
-
-    @property
-    def cells(self) -> dict[str, Cell]:
-        return {f"{_name(cell.key)} at {cell.key.rate:g}": cell for cell in self.read().cells}
-
-    def read(self) -> Results:
-        return read_results(self.results / "results.json")
+    return save_originals(tmp_path / "originals", (48, 32), (32, 48))
 
 
 @pytest.fixture
@@ -200,6 +173,15 @@ def test_pictures_that_a_codec_fails_on_stop_that_part_alone(bench: Bench, monke
     assert list(bench.cells) == ["jpeg at 50"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a stretch of work")
+def test_every_method_has_its_peak_memory(bench: Bench) -> None:
+    bench.run(enhancer=BrighteningEnhancer(), steps=(100,), peers=(StubRestorer(),))
+
+    peaks = {name: cell.peak_memory_mib for name, cell in bench.cells.items()}
+    assert peaks["stub at 20"] == 66.0  # the larger of two pictures'
+    assert all((peaks[name] or 0) > 66 for name in ("jpeg at 20", "steps 100 at 20"))  # torch is in this process
+
+
 def test_jobs_change_nothing_but_the_time(bench: Bench, folder: Path, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"enhancer": BrighteningEnhancer(), "steps": (1, 100), "peers": (StubRestorer(),)}
     bench.run(**settings)
@@ -209,6 +191,51 @@ def test_jobs_change_nothing_but_the_time(bench: Bench, folder: Path, tmp_path: 
     assert {name: cell.metrics for name, cell in other.cells.items()} == {
         name: cell.metrics for name, cell in bench.cells.items()
     }
+
+
+def restored_pairs(originals: OriginalSet, *, levels: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Each original as JPEG of quality 20 in 8 bits, some levels brighter, and the original; (1, 3, H, W) each."""
+    codec = JpegCodec()
+    decoded = ((each, codec.decode(codec.encode(each, rate_factor=20)).pixels) for each in originals)
+    return [(round_to_8_bits(pixels + levels / 255)[None], each[None]) for each, pixels in decoded]
+
+
+def test_lpips_is_that_of_the_backbone_given(bench: Bench, tmp_path: Path) -> None:
+    file = save_random_backbone(tmp_path)
+    meter, _ = load_meter(find_measures(["lpips"]), sides=bench.originals.sides, lpips_backbones=[file])
+    bench.run(meter=meter, enhancer=BrighteningEnhancer(), steps=(100,))
+
+    lpips = load_lpips("alexnet", backbone_file=file)
+    for name, levels in (("jpeg", 0), ("steps 100", 4)):
+        direct = [float(lpips(2 * a - 1, 2 * b - 1)) for a, b in restored_pairs(bench.originals, levels=levels)]
+        assert bench.cells[f"{name} at 20"].metrics["lpips"].values == pytest.approx(direct, rel=1e-4)
+
+
+def test_distances_between_sets_are_those_of_what_was_measured(tmp_path: Path) -> None:
+    originals = read_set(save_originals(tmp_path / "originals", (256, 256), (256, 256)))  # a patch each: the fewest
+    bench = Bench(originals, tmp_path / "results")
+    extractors = {"fid256": MomentsExtractor(2), "kid256": MomentsExtractor(2), "fd-alexnet256": MomentsExtractor(1)}
+    bench.run(
+        meter=Meter(find_measures(extractors), extractors={**extractors}),
+        enhancer=BrighteningEnhancer(),
+        steps=(100,),
+    )
+
+    for name, levels in (("jpeg", 0), ("steps 100", 4)):
+        sets = {each: (PatchStatistics(each), PatchStatistics(each)) for each in extractors.values()}
+        for pair in restored_pairs(originals, levels=levels):
+            for both in sets.values():
+                for statistics, picture in zip(both, pair, strict=True):
+                    statistics.add(picture)
+        metrics = bench.cells[f"{name} at 20"].metrics
+        direct = {
+            "fid256": frechet_distance_256(*sets[extractors["fid256"]]),
+            "kid256": kernel_distance_256(*sets[extractors["kid256"]]).mean,
+            "fd-alexnet256": frechet_distance_256(*sets[extractors["fd-alexnet256"]]),
+        }
+        assert {measure: metrics[measure].mean for measure in metrics} == pytest.approx(direct, rel=1e-4)
+        assert len({round(value, 6) for value in direct.values()}) == 3
+        assert not any(values.values for values in metrics.values())
 
 
 def test_progress_counts_pictures_and_estimates_what_is_left(bench: Bench) -> None:
@@ -223,7 +250,7 @@ def test_progress_counts_pictures_and_estimates_what_is_left(bench: Bench) -> No
 def test_two_protocols_are_kept_apart(bench: Bench) -> None:
     bench.run(peers=(StubSimulatingRestorer(),))
 
-    protocols = {_name(cell.key): cell.key.protocol for cell in bench.read().cells}
+    protocols = {name_of_key(cell.key): cell.key.protocol for cell in bench.read().cells}
     assert protocols == {"simulated-jpeg": "ddrm-jpeg", "simulating": "ddrm-jpeg", "jpeg": "jpeg-colour"}
     simulating = bench.cells["simulating at 20"]
     assert (simulating.bpp.mean, simulating.bpp.values) == (None, ())
@@ -308,12 +335,15 @@ def test_the_file_is_as_documented(bench: Bench) -> None:
     bench.run(enhancer=BrighteningEnhancer(), steps=(100,))
     contents = json.loads((bench.results / "results.json").read_text())
 
-    assert (contents["format"], contents["version"]) == ("dirac-enhance bench", 1)
+    assert (contents["format"], contents["version"]) == ("dirac-enhance bench", 2)
     assert contents["set"] == {"name": "originals", "images": 2, "pixel_hash": bench.originals.pixel_hash}
     assert contents["images"] == ["a.png", "b.png"]
     page = (Path(__file__).parents[2] / "benchmarks" / "README.md").read_text(encoding="utf-8")
     documented = page.partition("## bench")[2].partition("## Peers")[0]
     assert not [key for key in (*contents, *contents["cells"][1]) if f"`{key}`" not in documented]
+    (run,) = contents["runs"]
+    assert [cell["run"] for cell in contents["cells"]] == [0, 0]
+    assert not [key for key in run if f"`{key}`" not in documented]
 
 
 def test_the_csv_has_a_row_of_means_for_each_cell(bench: Bench) -> None:
@@ -323,7 +353,7 @@ def test_the_csv_has_a_row_of_means_for_each_cell(bench: Bench) -> None:
     assert len(rows) == 2
     row = dict(zip(head.split(","), rows[0].split(","), strict=True))
     assert float(row["psnr"]) == bench.cells["jpeg at 20"].metrics["psnr"].mean
-    assert (row["set"], row["rate"], row["peer"]) == ("originals", "20.0", "")
+    assert (row["set"], row["rate"], row["peer"], row["run"]) == ("originals", "20.0", "", "0")
 
 
 def test_equal_keys_are_equal_whatever_they_came_from() -> None:

@@ -17,6 +17,7 @@ from dirac_enhance.bench.cells import Cell, CellKey, Printed, Values
 from dirac_enhance.bench.published_cells import published_cells
 from dirac_enhance.bench.results import LeftOut, Results, ResultsFolder, read_results
 from dirac_enhance.bench.results_table import tables_of, to_markdown, to_text
+from dirac_enhance.bench.runs import Run
 
 BASE = Cell(
     CellKey("jpeg", 10.0, "base", "jpeg-colour", codec_options=(("subsampling", "4:4:4"),)),
@@ -35,7 +36,8 @@ PUBLISHED = Cell(
     metrics={"psnr": Values(25.5)},
     published=Printed("somewhere", verified=False, figures={"psnr": "25.50"}, marks={"psnr": "≈"}),
 )
-RESULTS = Results("kodak", ("a.png", "b.png"), "0" * 64, ("dirac-enhance", "bench"), {"cpu": "x"}, {"torch": "2"})
+RUN = Run(("dirac-enhance", "bench"), "2026-01-02T03:04:05+00:00", {"cpu": "x"}, {"cores": 2}, {"torch": "2"})
+RESULTS = Results("kodak", ("a.png", "b.png"), "0" * 64, (RUN,))
 
 
 def written(path: Path, results: Results) -> Path:
@@ -84,7 +86,7 @@ def test_published_figures_are_renewed_by_each_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version 2 given; this program reads version 1"),
+        ({"version": 3}, "version 3 given; this program reads versions 1 and 2"),
         ({"images": ["a.png"]}, "2 images stated, 1 named"),
         ({"cells": [{"codec": "jpeg"}]}, "a cell is damaged"),
         ({"cells": 5}, "is no results file"),
@@ -94,7 +96,9 @@ def test_published_figures_are_renewed_by_each_run(tmp_path: Path) -> None:
         ({"cells": [make_cell("base", 10, {}, steps=1.5)]}, "1.5, .* is no whole number"),
         ({"cells": [make_cell("base", 10, {}, metrics={"psnr": 30})]}, "a cell is damaged"),
         ({"cells": [make_cell("base", 10, {}, protocol="mine")]}, "unknown protocol 'mine'; expected one of"),
-        ({"device": ["cpu"]}, "is no results file"),
+        ({"runs": [{"command": [], "device": ["cpu"], "versions": {}}]}, "is no results file"),
+        ({"cells": [make_cell("base", 10, {}, run=1)]}, "a cell is of run 1; the file has 1, counted from 0"),
+        ({"cells": [make_cell("base", 10, {"psnr": 1.0}, metric_runs={"psnr": -1})]}, "a cell is of run -1"),
         ({"set": None}, "is no results file"),
     ],
 )

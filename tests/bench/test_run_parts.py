@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import mmap
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dirac_enhance import BenchmarkError
@@ -20,7 +24,8 @@ from dirac_enhance.bench.originals import about_patches, read_set
 from dirac_enhance.bench.preparation import Preparation
 from dirac_enhance.bench.presets import Preset, find_preset
 from dirac_enhance.bench.remaining_time import RemainingTime, format_seconds
-from dirac_enhance.metrics import psnr, ssim
+from dirac_enhance.metrics import Backbone, load_lpips, psnr, ssim
+from random_backbones import save_random_backbone
 
 
 def save(path: Path, *, colour: str = "teal", size: tuple[int, int] = (16, 8)) -> None:
@@ -92,6 +97,50 @@ class MeanColour:
 
     def __call__(self, patches: Tensor, /) -> Tensor:
         return patches.float().mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("measure", "backbone"), [("lpips", "alexnet"), ("lpips-vgg", "vgg16"), ("lpips-squeeze", "squeezenet")]
+)
+def test_each_lpips_is_measured_with_its_own_network(tmp_path: Path, measure: str, backbone: Backbone) -> None:
+    wanted: set[Backbone] = {"alexnet", backbone}
+    files = [save_random_backbone(tmp_path, each) for each in wanted]
+    original, picture = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    meter, missing = load_meter(
+        find_measures([measure, "fd-alexnet256"]), sides=[("a", 256, 512)] * 2, lpips_backbones=files
+    )
+    assert not missing
+    (values,) = meter.compare(original, [picture])
+
+    (file,) = [file for file in files if file.name.startswith(backbone)]
+    direct = load_lpips(backbone, backbone_file=file)(2 * picture[None] - 1, 2 * original[None] - 1)
+    assert values == {measure: pytest.approx(float(direct), rel=1e-4)}
+    assert meter.networks[measure] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert set(meter.networks) == {measure, "fd-alexnet256"}
+
+
+def test_backbones_that_do_not_fit_the_measures_are_told(tmp_path: Path) -> None:
+    alexnet, other = (save_random_backbone(tmp_path, "alexnet", seed) for seed in (0, 1))
+    squeezenet = save_random_backbone(tmp_path, "squeezenet")
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"features.0.weight": torch.zeros(1)}, foreign)
+    sides = [("a", 64, 64)]
+
+    def reasons(*files: Path, measures: str = "psnr,lpips") -> list[str]:
+        meter, missing = load_meter(find_measures(measures.split(",")), sides=sides, lpips_backbones=files)
+        assert meter.ids[0] == "psnr"
+        return [each.reason.replace(f"{tmp_path}/", "") for each in missing]
+
+    given = "given with --lpips-backbone holds"
+    none = "none of torchvision's alexnet, vgg16 and squeezenet1_1"
+    assert reasons(squeezenet) == [f"'squeezenet-0.safetensors' {given} squeezenet; the metrics asked for take alexnet"]
+    told = f"'foreign.safetensors' {given} {none}; the metrics asked for take alexnet and squeezenet"
+    assert reasons(foreign, measures="psnr,lpips,lpips-squeeze") == [told] * 2
+    assert reasons(alexnet, other) == [
+        "'alexnet-0.safetensors' and 'alexnet-1.safetensors' both hold alexnet; give one --lpips-backbone"
+    ]
+    assert reasons(alexnet, squeezenet, measures="psnr,lpips,lpips-squeeze") == []
+    assert reasons(squeezenet, measures="psnr") == []
 
 
 def test_distances_between_sets_leave_small_pictures_out() -> None:
@@ -169,9 +218,26 @@ def test_time_is_said_as_people_say_it(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
 
 
-def test_peak_memory_of_this_process_is_known_or_none() -> None:
+def take(mib: int) -> mmap.mmap:
+    """Memory that nobody had before, every page of it in use."""
+    memory = mmap.mmap(-1, mib * 2**20)
+    for place in range(0, len(memory), mmap.PAGESIZE):
+        memory[place] = 1
+    return memory
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process forget its earlier peak")
+def test_peak_memory_of_this_process_is_that_since_then() -> None:
+    earlier = PeakMemory("cpu")
+    take(128).close()
+    before = earlier.mib()
     memory = PeakMemory("cpu")
-    held = torch.ones(2**24)
+    without = memory.mib()
+    take(64).close()
     peak = memory.mib()
 
-    assert peak is None or peak > held.nbytes / 2**20
+    assert before is not None
+    assert without is not None
+    assert peak is not None
+    assert before == pytest.approx(without + 128, abs=16)
+    assert peak == pytest.approx(without + 64, abs=16)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,8 @@ from PIL import Image
 
 from dirac_enhance import CodecHost
 from dirac_enhance.bench.protocols import PROTOCOLS
+from processes import kill_9, start_python, wait_until
+from random_backbones import save_random_backbone
 
 Run = Callable[..., Result]
 _PLAIN = ("--steps", "", "--metrics", "psnr", "--rates", "20", "--device", "cpu")
@@ -54,6 +55,12 @@ def test_a_run_prints_a_table_and_writes_json_and_csv(run: Run, originals: Path)
     assert lines[-1] == "results/results.json results/results.csv"
     assert [cell["steps"] for cell in results_of()["cells"]] == [None, 1, 100] * 2
     assert "rate 10, base (1 of 4, about " in result.stderr
+    (run_of_it,) = results_of()["runs"]
+    assert run_of_it["command"][:1] == ["dirac-enhance"]
+    assert run_of_it["date"].endswith("+00:00")
+    assert {"torch", "torchvision", "lpips", "pytorch-msssim", "torch-fidelity"} <= set(run_of_it["versions"])
+    assert set(run_of_it["machine"]) == {"system", "cores", "python"}
+    assert run_of_it["networks"] == {}
 
 
 def test_a_run_goes_on_where_it_was(run: Run, originals: Path) -> None:
@@ -164,6 +171,15 @@ def test_a_crashing_peer_takes_one_line_and_exit_code_1(run: Run, originals: Pat
     assert [cell["method"] for cell in results_of()["cells"]] == ["base"]
 
 
+def test_a_hanging_peer_is_stopped_at_the_time_limit_set(run: Run, originals: Path) -> None:
+    peer = f"command:{sys.executable} -S -c 'import time; time.sleep(60)' {{input}} {{output}}"
+    result = run("bench", originals, *_PLAIN, "--peer", peer, "--peer-time-limit", "0.5")
+
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("left out")]
+    assert line.endswith("did not end within 0.5 s and was stopped; raise --peer-time-limit SECONDS")
+
+
 def test_a_missing_backbone_leaves_its_metric_out(run: Run, originals: Path) -> None:
     result = run("bench", originals, *_PLAIN, "--metrics", "psnr,lpips,fid256")
 
@@ -172,6 +188,21 @@ def test_a_missing_backbone_leaves_its_metric_out(run: Run, originals: Path) -> 
     assert "pass their path with --lpips-backbone FILE" in result.stderr
     assert "left out: fid256: it takes pictures of at least 256 pixels a side; 'a.png' has 48×32" in result.stderr
     assert list(results_of()["cells"][0]["metrics"]) == ["psnr"]
+
+
+def test_backbones_are_named_in_the_run_and_not_mixed(run: Run, tmp_path: Path, originals: Path) -> None:
+    one, other = (save_random_backbone(tmp_path, "squeezenet", seed) for seed in (0, 1))
+    settings = (*_PLAIN, "--metrics", "lpips-squeeze", "--lpips-backbone")
+    assert run("bench", originals, *settings, one).exit_code == 0
+    result = run("bench", originals, *settings, other, "--rates", "50")
+
+    (listed,) = results_of()["runs"]
+    assert listed["networks"] == {"lpips-squeeze": hashlib.sha256(one.read_bytes()).hexdigest()}
+    assert result.exit_code == 1
+    assert "has lpips-squeeze measured with the network of sha256 " in result.stderr
+    assert run("bench", originals, *settings, other, "--rates", "50", "-o", "others").exit_code == 0
+    both = run("bench", "--table", "results/results.json", "others/results.json")
+    assert "lpips-squeeze was measured with several networks, of sha256 " in both.stderr
 
 
 def test_missing_inception_weights_leave_fid_out(run: Run, tmp_path: Path, originals: Path) -> None:
@@ -220,6 +251,7 @@ def test_unusual_originals_are_told_of_in_a_line_each(run: Run, tmp_path: Path, 
         (["originals", "--steps", "0"], 2, "0 is not in the range 1<=x<=100"),
         (["originals", "--codec", "gif"], 1, "gif"),
         (["originals", "--peer", "nobody"], 1, "unknown peer 'nobody'"),
+        (["originals", "--peer-time-limit", "0"], 2, "0.0 is not in the range x>0"),
         (["originals", "--preset", "kodak"], 1, "'originals' holds 1 pictures, but kodak has 24"),
         (["originals", "--gray", "--simulated-jpeg"], 1, "simulated JPEG codes colour; leave out"),
         (["originals", "--gray", "--codec", "webp"], 1, "webp"),
@@ -294,13 +326,15 @@ def test_plots_are_drawn_from_results(run: Run, originals: Path, host: CodecHost
 
 def test_a_run_that_is_killed_outright_goes_on(run: Run, tmp_path: Path, originals: Path) -> None:
     killer = tmp_path / "killer"
-    killer.write_text(f"#!{sys.executable} -S\nimport os\nos.kill(os.getppid(), 9)\n")
+    started = tmp_path / "started"
+    killer.write_text(f"#!{sys.executable} -S\nimport time\nopen({str(started)!r}, 'w').close()\ntime.sleep(5)\n")
     killer.chmod(0o755)
     peer = f"command:{killer} {{input}} {{output}}"
-    arguments = ["bench", str(originals), *_PLAIN, "--peer", peer]
-    ended = subprocess.run([sys.executable, "-m", "dirac_enhance", *arguments], capture_output=True, check=False)
+    arguments = ["bench", str(originals.absolute()), *_PLAIN, "--peer", peer, "-o", str(tmp_path / "results")]
+    process = start_python("-m", "dirac_enhance", *arguments)
+    wait_until(started.exists, process)
+    kill_9(process)
 
-    assert ended.returncode == -signal.SIGKILL
     assert [cell["method"] for cell in results_of()["cells"]] == ["base"]
     killer.write_text(f'#!{sys.executable} -S\nraise SystemExit("no more")\n')
     assert run(*arguments).stderr.splitlines()[0].endswith("ended with status 1: no more")

@@ -145,7 +145,7 @@ def test_existing_page_is_kept_unless_told_otherwise(run: Run, results: Path, tm
         (
             ["{folder}/kodak.json", "{folder}/newer.json"],
             1,
-            "newer.json': version 2 given; this program reads version 1",
+            "newer.json': version 3 given; this program reads versions 1 and 2",
         ),
         (["{folder}/empty.json"], 1, "there are no figures in '"),
         (["{folder}/kodak.json", "--crop", "01.png"], 2, "name their folder with --pictures FOLDER"),
@@ -174,7 +174,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     run: Run, folder: Path, arguments: list[str], exit_code: int, message: str
 ) -> None:
     home = folder.parent
-    write_results(home / "newer.json", version=2)
+    write_results(home / "newer.json", version=3)
     write_results(home / "empty.json", cells=[])
     write_results(home / "two.json", cells=[*usual_cells(), make_cell("base", 32, {"psnr": 35.0}, codec="vtm")])
     write_results(home / "empty_rates.json", cells=[make_cell("peer", 10, {"psnr": 30.0}, peer="jpeg2png")])

@@ -54,7 +54,7 @@ def test_a_share_can_be_where_few_evaluations_end() -> None:
     )
     assert (timesteps[:300] == 990).all()
     assert (timesteps[300:600] > 250).any()
-    assert timesteps[600:900].unique().numel() > 50
+    assert len(set(timesteps[600:900].tolist())) > 50
     assert (timesteps[900:] == log_snr_timesteps(linear_schedule(), start=190, count=2)[-1]).all()
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dirac_enhance.errors import InvalidImageError, WeightsError
 from dirac_enhance.metrics import psnr
 from dirac_enhance.metrics.perceptual import LPIPS, Backbone, load_lpips
+from random_backbones import random_backbone_state, save_random_backbone, torchvision_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,26 +36,6 @@ def find_data(name: str) -> Path:
         if path.exists():
             return path
     pytest.skip(f"no data/{name}")
-
-
-def torchvision_features(backbone: Backbone) -> nn.Module:
-    """Torchvision's feature extractor, on the meta device."""
-    from torchvision import models
-
-    name = "squeezenet1_1" if backbone == "squeezenet" else backbone
-    with torch.device("meta"):
-        features: nn.Module = getattr(models, name)(weights=None).features
-    return features
-
-
-def random_backbone_state(backbone: Backbone, seed: int = 0) -> dict[str, Tensor]:
-    shapes = {f"features.{name}": tensor.shape for name, tensor in torchvision_features(backbone).state_dict().items()}
-    generator = torch.Generator().manual_seed(seed)
-    # He's initialisation keeps the activations' scale; biases stay small.
-    return {
-        name: torch.randn(shape, generator=generator) * ((2 / shape[1:].numel()) ** 0.5 if len(shape) == 4 else 0.01)
-        for name, shape in shapes.items()
-    }
 
 
 def reference_lpips(backbone: Backbone, state: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -82,10 +63,7 @@ def backbone(request: pytest.FixtureRequest) -> Backbone:
 
 @pytest.fixture
 def random_lpips(backbone: Backbone, tmp_path: Path) -> LPIPS:
-    from safetensors.torch import save_file
-
-    save_file(random_backbone_state(backbone), tmp_path / "backbone.safetensors")
-    return load_lpips(backbone, backbone_file=tmp_path / "backbone.safetensors")
+    return load_lpips(backbone, backbone_file=save_random_backbone(tmp_path, backbone))
 
 
 @pytest.fixture

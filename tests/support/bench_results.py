@@ -50,7 +50,7 @@ def usual_cells() -> list[dict[str, Any]]:
 
 
 def write_results(path: Path, *, cells: list[dict[str, Any]] | None = None, **others: Any) -> Path:
-    """A results file; `others` replaces what usually stands at its top level."""
+    """A results file of version 1, which has one run; `others` replaces what usually stands at its top level."""
     usual = {
         "format": "dirac-enhance bench",
         "version": 1,

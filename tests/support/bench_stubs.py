@@ -12,7 +12,7 @@ from torch import Tensor
 from dirac_enhance import BaseReconstruction, RestorerError
 from dirac_enhance.bench.protocols import Base
 from dirac_enhance.bench.restorers.exchange import decode_jpeg
-from dirac_enhance.bench.restorers.restorer import Absence
+from dirac_enhance.bench.restorers.restorer import Absence, Restoration
 
 
 class BrighteningEnhancer:
@@ -59,11 +59,11 @@ class StubRestorer:
     def available(self) -> Absence | None:
         return self._absence
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         self.calls += 1
         if self._failure is not None:
             raise self._failure
-        return decode_jpeg(data).pixels
+        return Restoration(decode_jpeg(data).pixels, seconds=0.5, peak_memory_mib=64.0 + self.calls)
 
 
 class StubSimulatingRestorer:
@@ -75,7 +75,19 @@ class StubSimulatingRestorer:
     def available(self) -> Absence | None:
         return None
 
-    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Tensor]:
+    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Restoration]:
         if quality < 1:
             raise RestorerError("no such quality")
-        return [original * 0.99 for original in originals]
+        return [Restoration(original * 0.99) for original in originals]
+
+
+class MomentsExtractor:
+    """Maps a patch to the mean of each channel's levels, 0 to 255, to the power of `order`."""
+
+    name = "alexnet"
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+
+    def __call__(self, patches: Tensor, /) -> Tensor:
+        return patches.float().pow(self.order).mean(dim=(2, 3))

@@ -353,11 +353,11 @@ def test_two_processes_end_with_equal_weights_trained_on_both_their_pairs(photog
     assert load_checkpoint(tmp_path).recipe["processes"] == 2
 
 
-@pytest.mark.parametrize("shares", [{"own_estimates": 1.0}, {"own_estimates": 0.0, "last_share": 0.5}])
+@pytest.mark.parametrize(("own_estimates", "last_share"), [(1.0, 0.0), (0.0, 0.5)])
 def test_pairs_noised_from_the_networks_own_estimate_are_what_sampling_comes_to(
-    run: TrainingRun, shares: dict[str, float]
+    run: TrainingRun, own_estimates: float, last_share: float
 ) -> None:
-    settings = replace(SETTINGS, **shares)
+    settings = replace(SETTINGS, own_estimates=own_estimates, last_share=last_share)
     state = loop._build_state(run.network, settings, torch.device("cpu"))
     process = loop._Loop(replace(run, settings=settings), ProcessGroup(0, 1, torch.device("cpu")), state)
     residual, timestep = torch.full((2, 3, 8, 8), 0.3), torch.tensor([400, 40])

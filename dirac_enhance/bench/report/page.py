@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 
 from dirac_enhance.bench.report.charts import render_charts
@@ -117,13 +117,25 @@ def _footer(files: Mapping[str, Results]) -> Markup:
         element(
             "details",
             element("summary", name),
-            element("pre", shlex.join(results.command)),
-            _facts({**results.device, **results.versions, "pixels sha256": results.pixel_hash, **_weights(results)}),
+            *_runs(results),
+            _facts({"pixels sha256": results.pixel_hash, **_weights(results)}),
             *(element("p", f"Left out: {each.what}: {each.reason}", class_="quiet") for each in results.left_out),
         )
         for name, results in files.items()
     ]
     return element("footer", element("h2", "How it was measured"), *details)
+
+
+def _runs(results: Results) -> Iterator[Markup]:
+    """Each run's command line and machine; of several, how many cells are its own."""
+    for number, run in enumerate(results.runs):
+        if len(results.runs) > 1:
+            cells = sum(cell.run == number for cell in results.cells)
+            yield element("p", f"Run {number + 1} of {len(results.runs)}, {cells} cells", class_="quiet")
+        date = {} if run.date is None else {"date": run.date}
+        networks = {f"sha256 of the network of {name}": sha256 for name, sha256 in run.networks.items()}
+        yield element("pre", shlex.join(run.command))
+        yield _facts({**date, **run.device, **run.machine, **run.versions, **networks})
 
 
 def _weights(results: Results) -> Mapping[str, object]:

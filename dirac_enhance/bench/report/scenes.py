@@ -276,7 +276,7 @@ def _enhance(enhancer: Enhancer, base: BaseReconstruction, settings: SceneSettin
 def _restore(peers: Sequence[Restorer], encoding: Encoding, *, path: Path) -> Iterator[_Picture]:
     for peer in peers:
         try:
-            yield _Picture("peer", peer.method, "peer", peer.restore(encoding.content))
+            yield _Picture("peer", peer.method, "peer", peer.restore(encoding.content).pixels)
         except RestorerError as error:
             warnings.warn(f"'{path.name}' goes without the peer '{peer.id}': {error}", DiracWarning, stacklevel=2)
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from dirac_enhance import BaseReconstruction, RestorerError
 from dirac_enhance.bench.protocols import Base
@@ -19,10 +19,7 @@ from dirac_enhance.bench.restorers.exchange import (
     write_png,
 )
 from dirac_enhance.bench.restorers.process import run_program
-from dirac_enhance.bench.restorers.restorer import CHECKOUTS_VARIABLE, Absence, PeerSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from dirac_enhance.bench.restorers.restorer import CHECKOUTS_VARIABLE, Absence, PeerSettings, Restoration
 
 _QUALITIES_OF_AR_CNN = (10, 20, 30, 40)
 
@@ -90,7 +87,7 @@ class CheckoutRestorer:
             filled.append(argument)
         return [self.settings.python, script, *filled]
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         """Run the script on one JPEG file; as `Restorer.restore`.
 
         Raises:
@@ -105,7 +102,7 @@ class CheckoutRestorer:
         with tempfile.TemporaryDirectory(prefix="dirac-peer-") as name:
             work = Path(name)
             self._lay_out(work, checkout, data, decoded)
-            run_program(
+            cost = run_program(
                 self.command_line(work, rate_factor=decoded.rate_factor),
                 restorer_id=self.id,
                 folder=checkout if self.runs_in == "checkout" else work,
@@ -114,7 +111,8 @@ class CheckoutRestorer:
             restored = read_restored(
                 work / self.output_file, restorer_id=self.id, height=decoded.height, width=decoded.width
             )
-        return restored if self.planes == "rgb" else with_luminance(decoded.pixels, restored[:1])
+        pixels = restored if self.planes == "rgb" else with_luminance(decoded.pixels, restored[:1])
+        return Restoration(pixels, cost.seconds, cost.peak_memory_mib)
 
     def _lay_out(self, work: Path, checkout: Path, data: bytes, decoded: BaseReconstruction) -> None:
         """Make the folders that the script expects."""

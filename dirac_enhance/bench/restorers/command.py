@@ -7,16 +7,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dirac_enhance import BenchmarkError, RestorerError
 from dirac_enhance.bench.protocols import Base
 from dirac_enhance.bench.restorers.exchange import decode_jpeg, read_restored
 from dirac_enhance.bench.restorers.process import run_program
-from dirac_enhance.bench.restorers.restorer import DEFAULT_TIME_LIMIT, Absence, PeerSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from dirac_enhance.bench.restorers.restorer import DEFAULT_TIME_LIMIT, Absence, PeerSettings, Restoration
 
 INPUT, OUTPUT = "{input}", "{output}"
 
@@ -62,7 +58,7 @@ class CommandRestorer:
             return Absence(f"there is no program '{self.command[0]}'", self.get)
         return None
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         """Run the program on one JPEG file; as `Restorer.restore`.
 
         Raises:
@@ -77,13 +73,14 @@ class CommandRestorer:
             folder = Path(name)
             jpeg_file, restored_file = folder / "picture.jpg", folder / f"restored{self.output_suffix}"
             jpeg_file.write_bytes(data)
-            run_program(
+            cost = run_program(
                 self.command_line(jpeg_file, restored_file),
                 restorer_id=self.id,
                 folder=folder,
                 time_limit=self.time_limit,
             )
-            return read_restored(restored_file, restorer_id=self.id, height=decoded.height, width=decoded.width)
+            restored = read_restored(restored_file, restorer_id=self.id, height=decoded.height, width=decoded.width)
+        return Restoration(restored, cost.seconds, cost.peak_memory_mib)
 
 
 def jpeg2png(settings: PeerSettings) -> CommandRestorer:

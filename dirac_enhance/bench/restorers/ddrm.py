@@ -13,7 +13,7 @@ from dirac_enhance import RestorerError
 from dirac_enhance.bench.protocols import Base
 from dirac_enhance.bench.restorers.exchange import read_restored, write_png
 from dirac_enhance.bench.restorers.process import run_program
-from dirac_enhance.bench.restorers.restorer import CHECKOUTS_VARIABLE, Absence, PeerSettings
+from dirac_enhance.bench.restorers.restorer import CHECKOUTS_VARIABLE, Absence, PeerSettings, Restoration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,7 +93,7 @@ class DdrmRestorer:
             *("--seed", str(self.seed)),
         ]
 
-    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Tensor]:
+    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Restoration]:
         """Code and restore pictures in one run; as `SimulatingRestorer.restore_originals`.
 
         Raises:
@@ -110,17 +110,18 @@ class DdrmRestorer:
         with tempfile.TemporaryDirectory(prefix="dirac-peer-") as name:
             experiment = Path(name)
             _lay_out(experiment, checkout, originals)
-            run_program(
+            cost = run_program(
                 self.command_line(experiment, quality=quality),
                 restorer_id=self.id,
                 folder=checkout,
                 time_limit=self.settings.time_limit * self.averaged_samples * max(1, len(originals)),
             )
             results = experiment / "image_samples" / "restored"
-            return [
+            restored = [
                 read_restored(results / f"{index}_-1.png", restorer_id=self.id, height=_SIDE, width=_SIDE)
                 for index in range(len(originals))
             ]
+        return [Restoration(pixels, peak_memory_mib=cost.peak_memory_mib) for pixels in restored]
 
 
 def _lay_out(experiment: Path, checkout: Path, originals: Sequence[Tensor]) -> None:

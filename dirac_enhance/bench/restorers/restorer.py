@@ -38,6 +38,21 @@ class Absence:
         return f"{self.reason}; {self.get}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Restoration:
+    """A picture that a restorer made, and what that took.
+
+    Args:
+        pixels: (3, H, W) float32 in [0, 1], in coded orientation, of the file's height and width; grayscale repeated.
+        seconds: of its program with its start, or of its network; None where unknown.
+        peak_memory_mib: of its program, or of this process or the GPU while its network ran; None where unknown.
+    """
+
+    pixels: Tensor
+    seconds: float | None = None
+    peak_memory_mib: float | None = None
+
+
 @runtime_checkable
 class Restorer(Protocol):
     """A peer that takes a JPEG file; its pictures stand in tables whose protocol has the same base."""
@@ -66,11 +81,8 @@ class Restorer(Protocol):
         """Say what is missing, or None if it can run; quick, and without running it."""
         ...
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         """Restore one JPEG file.
-
-        Returns:
-            (3, H, W) float32 in [0, 1], in coded orientation, of the file's height and width; grayscale repeated.
 
         Raises:
             RestorerError: if it is absent, fails, takes too long, or leaves no picture of the right size.
@@ -105,7 +117,7 @@ class SimulatingRestorer(Protocol):
         """Say what is missing, or None if it can run."""
         ...
 
-    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Tensor]:
+    def restore_originals(self, originals: Sequence[Tensor], *, quality: int) -> list[Restoration]:
         """Code and restore pictures in one run of the program, which loads its network once.
 
         Args:
@@ -113,7 +125,7 @@ class SimulatingRestorer(Protocol):
             quality: 1…100, of its own simulated JPEG.
 
         Returns:
-            As many pictures of the same shape and range, in the same order.
+            As many pictures of the same shape and range, in the same order; the memory is that of the run.
 
         Raises:
             RestorerError: as for `Restorer.restore`; or if an original has another size.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dirac_enhance import RestorerError
+from dirac_enhance.bench.memory import PeakMemory
 from dirac_enhance.bench.protocols import Base
 from dirac_enhance.bench.restorers.exchange import decode_jpeg, luminance, with_luminance
-from dirac_enhance.bench.restorers.restorer import Absence
+from dirac_enhance.bench.restorers.restorer import Absence, Restoration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +64,7 @@ class SpandrelRestorer:
             return Absence(f"there is no file '{self.file}'", "give a file of weights: --peer spandrel:FILE")
         return None
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         """Run the network on one JPEG file; as `Restorer.restore`.
 
         Raises:
@@ -73,13 +75,16 @@ class SpandrelRestorer:
         network = self._load()
         pixels = decode_jpeg(data).pixels
         given = pixels if network.input_channels == 3 else luminance(pixels)
+        memory, start = PeakMemory(self.device), time.perf_counter()
         try:
             restored: Tensor = network(given[None].to(self.device)).float().cpu()[0]
         except RuntimeError as cause:  # out of memory, say
             raise RestorerError(f"{self.id} failed on {pixels.shape[2]}×{pixels.shape[1]} pixels: {cause}") from cause
+        seconds, peak = time.perf_counter() - start, memory.mib()
         if restored.shape != given.shape or not bool(restored.isfinite().all()):
             raise RestorerError(f"{self.id} gave no finite picture of shape {tuple(given.shape)}")
-        return restored if network.input_channels == 3 else with_luminance(pixels, restored)
+        restored = restored if network.input_channels == 3 else with_luminance(pixels, restored)
+        return Restoration(restored, seconds, peak)
 
     def _load(self) -> Any:
         """Load the network once, with spandrel's unpickler, which runs no code from the file."""

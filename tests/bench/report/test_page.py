@@ -149,6 +149,15 @@ def test_how_it_was_measured_is_said(render: Render) -> None:
     assert "weights sha25677d2bcde0123" in text
 
 
+def test_page_says_what_each_of_several_runs_measured(render: Render, scene: Scene) -> None:
+    machines = [{"cpu": "EPYC", "gpu": None}, {"cpu": "Xeon", "gpu": "H200"}]
+    runs = [{"command": ["bench", str(place)], "device": each, "versions": {}} for place, each in enumerate(machines)]
+    cells = [make_cell("base", 10, {"psnr": 30.0}, run=0), make_cell("base", 20, {"psnr": 31.0}, run=1)]
+    text = Page(render(scene, version=2, runs=runs, cells=cells)).text
+
+    assert all(each in text for each in ("Run 1 of 2, 1 cells", "Run 2 of 2, 1 cells", "bench 1", "EPYC", "H200"))
+
+
 def test_page_fetches_nothing(render: Render, scene: Scene) -> None:
     text = render(scene)
     page = Page(text)

@@ -15,7 +15,7 @@ from torch import Tensor
 from dirac_enhance import BaseReconstruction, BenchmarkError, DiracWarning, Enhancer, PluginError, RestorerError, Window
 from dirac_enhance.bench.preparation import Preparation
 from dirac_enhance.bench.report.scenes import CropChoice, SceneSettings, find_peers, make_scenes, parse_crop
-from dirac_enhance.bench.restorers.restorer import Absence, Restorer
+from dirac_enhance.bench.restorers.restorer import Absence, Restoration, Restorer
 from dirac_enhance.sampling import SamplingSettings
 from dirac_enhance_jpeg import JpegCodec
 
@@ -41,11 +41,11 @@ class _Peer:
     def available(self) -> Absence | None:
         return None
 
-    def restore(self, data: bytes) -> Tensor:
+    def restore(self, data: bytes) -> Restoration:
         if self._fails:
             raise RestorerError("it crashed")
         with Image.open(io.BytesIO(data)) as picture:
-            return torch.zeros(3, picture.height, picture.width)
+            return Restoration(torch.zeros(3, picture.height, picture.width))
 
 
 @pytest.fixture

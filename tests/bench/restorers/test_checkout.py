@@ -99,7 +99,7 @@ def test_fbcnn_finds_the_jpeg_and_its_weights_where_its_script_looks(checkouts: 
         checkouts, restorer, source="testsets/Real/picture.jpg", target="test_results/Real_fbcnn_color/picture.png"
     )
 
-    pixels = restorer.restore(jpeg_bytes)
+    pixels = restorer.restore(jpeg_bytes).pixels
 
     record = read_record(record_file)
     assert record["argv"] == [str(checkouts / "FBCNN" / "main_test_fbcnn_color_real.py")]
@@ -116,14 +116,14 @@ def test_a_relative_folder_of_checkouts_is_found(
     restorer = fbcnn(settings(Path(checkouts.name)))
     install(checkouts, restorer, source="testsets/Real/picture.jpg", target="test_results/Real_fbcnn_color/picture.png")
 
-    assert restorer.restore(jpeg_bytes).shape == (3, SIZE[1], SIZE[0])
+    assert restorer.restore(jpeg_bytes).pixels.shape == (3, SIZE[1], SIZE[0])
 
 
 def test_ar_cnn_runs_in_its_checkout_on_a_folder_of_ours(checkouts: Path, jpeg_bytes: bytes) -> None:
     restorer = ar_cnn(settings(checkouts))
     record_file = install(checkouts, restorer, source="picture.jpg", target="picture.png")
 
-    pixels = restorer.restore(jpeg_bytes)
+    pixels = restorer.restore(jpeg_bytes).pixels
 
     record = read_record(record_file)
     assert record["folder"] == str(checkouts / "PyTorch-ARCNN")
@@ -137,7 +137,7 @@ def test_dncnn3_is_given_the_luminance_and_the_chroma_is_kept(checkouts: Path, j
         checkouts, restorer, source="testsets/bsd68/picture.png", target="results/bsd68_dncnn3/picture.png"
     )
 
-    pixels = restorer.restore(jpeg_bytes)
+    pixels = restorer.restore(jpeg_bytes).pixels
 
     assert read_record(record_file)["mode"] == "L"
     base = decoded(jpeg_bytes).pixels
@@ -154,7 +154,7 @@ def test_dncnn3_on_a_grayscale_jpeg_gives_grayscale(checkouts: Path) -> None:
     restorer = dncnn3(settings(checkouts))
     install(checkouts, restorer, source="testsets/bsd68/picture.png", target="results/bsd68_dncnn3/picture.png")
 
-    pixels = restorer.restore(buffer.getvalue())
+    pixels = restorer.restore(buffer.getvalue()).pixels
 
     assert torch.allclose(pixels, decoded(buffer.getvalue()).pixels + 1 / 255, atol=1e-6)
 

@@ -81,7 +81,9 @@ def test_pictures_go_in_and_come_out_in_order(checkouts: Path) -> None:
 
     restored = DdrmRestorer(settings(checkouts)).restore_originals(given, quality=5)
 
-    assert all(torch.equal(one, ((1 - other) * 255).round() / 255) for one, other in zip(restored, given, strict=True))
+    assert all(
+        torch.equal(one.pixels, ((1 - other) * 255).round() / 255) for one, other in zip(restored, given, strict=True)
+    )
     record = json.loads((checkouts / "record.json").read_text())
     assert record["folder"] == str(checkouts / "ddrm-jpeg"), "it opens configs/ from where it runs"
     assert record["argv"][0] == "main.py"

@@ -45,7 +45,7 @@ def test_a_colour_network_gives_what_it_computes(tmp_path: Path, jpeg_bytes: byt
     restorer = SpandrelRestorer(save(tmp_path, network))
     base = load_host().codec("jpeg").codec.decode(jpeg_bytes).pixels
 
-    restored = restorer.restore(jpeg_bytes)
+    restored = restorer.restore(jpeg_bytes).pixels
 
     with torch.no_grad():
         expected = network(base[None])[0].clamp(0, 1)
@@ -59,7 +59,7 @@ def test_a_network_of_one_channel_restores_the_luminance(tmp_path: Path, jpeg_by
     network = SmallDnCnn(1)
     base = load_host().codec("jpeg").codec.decode(jpeg_bytes).pixels
 
-    restored = SpandrelRestorer(save(tmp_path, network)).restore(jpeg_bytes)
+    restored = SpandrelRestorer(save(tmp_path, network)).restore(jpeg_bytes).pixels
 
     with torch.no_grad():
         change = (network(luminance(base)[None])[0].clamp(0, 1) - luminance(base)).expand(3, -1, -1)
@@ -69,10 +69,10 @@ def test_a_network_of_one_channel_restores_the_luminance(tmp_path: Path, jpeg_by
 def test_the_network_is_loaded_once(tmp_path: Path, jpeg_bytes: bytes) -> None:
     file = save(tmp_path, SmallDnCnn(3))
     restorer = SpandrelRestorer(file)
-    first = restorer.restore(jpeg_bytes)
+    first = restorer.restore(jpeg_bytes).pixels
     file.unlink()
 
-    assert torch.equal(restorer.restore(jpeg_bytes), first)
+    assert torch.equal(restorer.restore(jpeg_bytes).pixels, first)
 
 
 def test_a_file_that_holds_no_network_is_told(tmp_path: Path, jpeg_bytes: bytes) -> None:
