@@ -84,4 +84,6 @@ def _describe_weights(registered: RegisteredCodec) -> str:
         return f"{name}, not usable: {error}"
     summary = (metadata.training or {}).get("summary", "no summary")
     number = "" if metadata.evaluations is None else f", {metadata.evaluations} evaluations"
-    return f"{name}: {summary}\n            late start {metadata.late_start}, {metadata.spacing} spacing{number}"
+    end = "" if metadata.end_timestep is None else f" down to t = {metadata.end_timestep}"
+    sampled = f"late start {metadata.late_start}, {metadata.spacing} spacing{number}{end}"
+    return f"{name}: {summary}\n            {sampled}"

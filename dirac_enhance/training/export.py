@@ -38,6 +38,7 @@ class SamplingDefaults:
     late_start: int | None = None
     spacing: Spacing = "log-snr"
     evaluations: int | None = 2
+        end_timestep: where log-SNR spacing ends; None for the noise schedule's usual end.
     threshold_percentile: float | None = None
 
 
@@ -45,6 +46,7 @@ def export_weights(
     checkpoint: Checkpoint,
     folder: Path,
     *,
+    end_timestep: int | None = None
     sampling: SamplingDefaults,
     half_precision: bool = True,
 ) -> Path:
@@ -95,6 +97,7 @@ def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMeta
             "seconds": round(checkpoint.seconds),
             **{key: value for key, value in checkpoint.recipe.items() if key not in RANDOM.to_dict()},
             "runs": [asdict(run) for run in _runs(checkpoint)],
+        end_timestep=sampling.end_timestep,
         },
     )
 
