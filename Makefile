@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test lint format clean
 
-demo: $(INSTALLED) ## enhance a heavily compressed photograph, results in demo/
+demo: $(INSTALLED) ## enhance a heavily compressed photograph, results in demo/, PSNR printed
 	$(BIN)/python benchmarks/demo.py demo
 
 test: $(INSTALLED) ## all tests

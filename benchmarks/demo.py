@@ -1,4 +1,4 @@
-"""The demo: compress a photograph heavily, enhance it with the command line, and put both side by side."""
+"""The demo: compress a photograph heavily, enhance it with the command line, put both side by side and compare them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy
 from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ZOOM = 3
 DETAIL = (300, 110, 500, 243)
@@ -15,24 +20,27 @@ DETAIL = (300, 110, 500, 243)
 GAP = 8
 
 
-def main() -> None:
-    """Run the demo and say where its pictures are."""
+def main(command_line: Sequence[str] | None = None) -> None:
+    """Run the demo and say where its pictures are and their PSNR; None for this process's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"), help="where the pictures go")
     parser.add_argument("--quality", type=int, default=10, help="JPEG quality, 1 to 95")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command_line)
     arguments.folder.mkdir(parents=True, exist_ok=True)
 
     compressed = arguments.folder / f"coffee-q{arguments.quality}.jpg"
     enhanced = arguments.folder / f"coffee-q{arguments.quality}.enhanced.png"
     side_by_side = arguments.folder / "side-by-side.png"
-    bundled_photograph().save(compressed, quality=arguments.quality)
+    photograph = bundled_photograph()
+    photograph.save(compressed, quality=arguments.quality)
     enhance(compressed, enhanced)
     with Image.open(compressed) as before, Image.open(enhanced) as after:
-        put_side_by_side(before.convert("RGB"), after.convert("RGB")).save(side_by_side)
+        pictures = before.convert("RGB"), after.convert("RGB")
+    put_side_by_side(*pictures).save(side_by_side)
+    jpeg, better = (decibels(picture, photograph) for picture in pictures)
 
-    print(f"\n  the JPEG        {compressed}  ({compressed.stat().st_size:,} bytes)")
-    print(f"  enhanced        {enhanced}")
+    print(f"\n  the JPEG        {compressed}  ({compressed.stat().st_size:,} bytes, PSNR {jpeg:.2f} dB)")
+    print(f"  enhanced        {enhanced}  (PSNR {better:.2f} dB, {better - jpeg:+.2f})")
     print(f"  side by side    {side_by_side}  (left: JPEG, right: enhanced)")
 
 
@@ -50,6 +58,15 @@ def enhance(compressed: Path, enhanced: Path) -> None:
     finished = subprocess.run([sys.executable, "-m", "dirac_enhance", *options], check=False)
     if finished.returncode:
         raise SystemExit(finished.returncode)
+
+
+def decibels(picture: Image.Image, photograph: Image.Image) -> float:
+    """Return the PSNR of a picture against the photograph, over all RGB samples."""
+    from dirac_enhance.metrics import psnr
+    from originals import to_pixels
+
+    planes, original = (to_pixels(numpy.array(image))[None] for image in (picture, photograph))
+    return float(psnr(planes, original))
 
 
 def put_side_by_side(before: Image.Image, after: Image.Image) -> Image.Image:

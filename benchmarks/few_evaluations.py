@@ -84,7 +84,11 @@ def standard_variants(setup: Setup) -> tuple[Variant, ...]:
         "steps 1": plan_trajectory(schedule, steps=1),
         "paper": plan_trajectory(schedule),
         "default": plan_trajectory(
-            schedule, late_start=metadata.late_start, spacing=metadata.spacing, evaluations=metadata.evaluations
+            schedule,
+            late_start=metadata.late_start,
+            spacing=metadata.spacing,
+            evaluations=metadata.evaluations,
+            end_timestep=metadata.end_timestep,
         ),
     }
     return tuple(

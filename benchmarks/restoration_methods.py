@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from dirac_enhance import BaseReconstruction, Enhancer
     from dirac_enhance.diffusion.trajectory import Spacing
 
-METHODS = ("base", "steps1", "trajectory", "samples", "seeds")
+METHODS = ("base", "steps1", "trajectory", "samples", "blind", "seeds")
+
+BLIND_STEPS = (1, 100)
+"""Positions measured without the rate factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,21 @@ def restore(enhancer: Enhancer, base: BaseReconstruction, plan: Plan) -> Iterato
             seconds = time.perf_counter() - start
             evaluations = plan.samples * enhancer.evaluations(steps=100, **walk.keywords)
             yield Restored(f"mean of {plan.samples}", walk.label, evaluations, pixels, seconds)
+    if "blind" in plan.which:
+        yield from _blind(enhancer, base, plan)
+
+
+def _blind(enhancer: Enhancer, base: BaseReconstruction, plan: Plan) -> Iterator[Restored]:
+    """Enhance without telling the network the rate factor: pixels of unknown history, as `--enhancer` takes them."""
+    unknown = replace(base, rate_factor=None)
+    for steps in BLIND_STEPS:
+        # Up to late start, trajectories do not differ.
+        for walk in plan.walks if steps > 1 else (Walk(),):
+            start = time.perf_counter()
+            pixels = enhancer.enhance(unknown, steps=steps, seed=plan.seeds[0], **walk.keywords)
+            seconds = time.perf_counter() - start
+            evaluations = enhancer.evaluations(steps=steps, **walk.keywords)
+            yield Restored(f"steps {steps} blind", walk.label, evaluations, pixels, seconds)
 
 
 def _each_position(enhancer: Enhancer, base: BaseReconstruction, walk: Walk, *, seed: int) -> Iterator[Restored]:

@@ -58,6 +58,8 @@ CASES = (
     Case("768×512, steps 100, paper's spacing", ("--steps", "100", "--spacing", "paper"), _SMALL),
     Case("6000×4000, steps 1", ("--steps", "1"), _LARGE),
     Case("6000×4000, steps 85", ("--steps", "85"), _LARGE),
+    Case("6000×4000, steps 85, paper's spacing", ("--steps", "85", "--spacing", "paper"), _LARGE),
+    Case("6000×4000, steps 100", ("--steps", "100"), _LARGE),
 )
 
 

@@ -90,8 +90,8 @@ class Enhancer:
         Args:
             base: what the codec decoded.
             progress: called after each network evaluation.
-            settings: `steps`, `late_start`, `spacing`, `evaluations`, `seed`, `samples`, `eta` and `thresholding` of
-                `SamplingSettings`, which explains them and has their defaults.
+            settings: `steps`, `late_start`, `spacing`, `evaluations`, `end_timestep`, `seed`, `samples`, `eta` and
+                `thresholding` of `SamplingSettings`, which explains them and has their defaults.
 
         Returns:
             (3, H, W) float32 in [0, 1], the size of `base`.
@@ -169,14 +169,19 @@ class Enhancer:
         return (base.height + -base.height % self.stride, base.width + -base.width % self.stride)
 
     def _plan(self, sampling: SamplingSettings) -> tuple[Evaluation, ...]:
-        own, spacing, evaluations = self.metadata, sampling.spacing, sampling.evaluations
+        own, spacing, evaluations, end = self.metadata, sampling.spacing, sampling.evaluations, sampling.end_timestep
         if spacing is None:
-            spacing = own.spacing if evaluations is None else "log-snr"
-        if evaluations is None and spacing == own.spacing:
-            evaluations = own.evaluations
-        start = own.late_start if sampling.late_start is None else sampling.late_start
+            spacing = own.spacing if evaluations is None and end is None else "log-snr"
+        if spacing == own.spacing:
+            evaluations = own.evaluations if evaluations is None else evaluations
+            end = own.end_timestep if end is None else end
         plan = plan_trajectory(
-            self.schedule, steps=sampling.steps, late_start=start, spacing=spacing, evaluations=evaluations
+            self.schedule,
+            steps=sampling.steps,
+            late_start=own.late_start if sampling.late_start is None else sampling.late_start,
+            spacing=spacing,
+            evaluations=evaluations,
+            end_timestep=end,
         )
         lowest, highest = own.trained_timesteps
         for evaluation in plan:

@@ -16,6 +16,7 @@ class TrajectoryKeywords(TypedDict, total=False):
     late_start: int | None
     spacing: Spacing | None
     evaluations: int | None
+    end_timestep: int | None
 
 
 class SampleKeywords(TrajectoryKeywords, total=False):
@@ -34,13 +35,14 @@ class SamplingKeywords(SampleKeywords, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """How an enhancer samples; None stands for the default of its weights. `plan_trajectory` explains the first four.
+    """How an enhancer samples; None stands for the default of its weights. `plan_trajectory` explains the first five.
 
     Args:
         steps: where on the trajectory to stop: 1 highest fidelity, 100 highest realism.
         late_start: positions skipped at the beginning.
-        spacing: of the evaluations; "log-snr" if only `evaluations` is given.
+        spacing: of the evaluations; "log-snr" if only `evaluations` or `end_timestep` is given.
         evaluations: how many there are in log-SNR spacing.
+        end_timestep: of the last of them.
         seed: of the noise.
         samples: how many independent samples to average; sample k is the same whatever their number.
         eta: 0 for DDIM, 1 for ancestral sampling.
@@ -51,6 +53,7 @@ class SamplingSettings:
     late_start: int | None = None
     spacing: Spacing | None = None
     evaluations: int | None = None
+    end_timestep: int | None = None
     seed: int = 0
     samples: int = 1
     eta: float = 0.0
@@ -63,6 +66,7 @@ class SamplingSettings:
             "late_start": self.late_start,
             "spacing": self.spacing,
             "evaluations": self.evaluations,
+            "end_timestep": self.end_timestep,
         }
 
 

@@ -13,6 +13,9 @@ from dirac_enhance.errors import WeightsError
 FORMAT_VERSION = 1
 """Version of the metadata this module reads and writes."""
 
+_ADDED = {"end_timestep": None}
+"""Fields that the first files of this version lack, and what that means; older readers ignore them."""
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsMetadata:
@@ -26,6 +29,7 @@ class WeightsMetadata:
         late_start: default late start, 0 … 99.
         spacing: default spacing of the evaluations.
         evaluations: default number of evaluations in log-SNR spacing; None to leave it to that spacing.
+        end_timestep: default timestep at which log-SNR spacing ends; None, or a file without it, for that spacing's.
         thresholds: rows of a rate factor and the limit on a residual's magnitude there; None for no thresholding.
         training: how they were trained; for the card, read by no code.
         format_version: of this metadata.
@@ -41,6 +45,7 @@ class WeightsMetadata:
     late_start: int
     spacing: Literal["paper", "log-snr"]
     evaluations: int | None
+    end_timestep: int | None = None
     thresholds: tuple[tuple[float, float], ...] | None = None
     training: Mapping[str, Any] | None = None
     format_version: int = FORMAT_VERSION
@@ -58,13 +63,13 @@ class WeightsMetadata:
 
     @classmethod
     def from_json(cls, text: str) -> WeightsMetadata:
-        """Rebuild metadata from `to_json`; unknown fields are ignored.
+        """Rebuild metadata from `to_json`; unknown fields are ignored, and those in `_ADDED` may be missing.
 
         Raises:
             WeightsError: if fields are missing or cannot be.
         """
         try:
-            values = json.loads(text)
+            values = _ADDED | json.loads(text)
             _check_version(values["format_version"])  # first, since another version may have other fields
             return cls(**{field.name: _freeze(values[field.name]) for field in fields(cls)})
         except KeyError as cause:
@@ -96,6 +101,8 @@ def _check(metadata: WeightsMetadata) -> dict[str, bool]:
         "late_start": type(m.late_start) is int and 0 <= m.late_start < 100,
         "spacing": m.spacing in ("paper", "log-snr"),
         "evaluations": m.evaluations is None or (type(m.evaluations) is int and m.evaluations >= 1),
+        "end_timestep": m.end_timestep is None
+        or (type(m.end_timestep) is int and m.end_timestep >= 0 and m.spacing == "log-snr"),
         "thresholds": rows is None
         or (isinstance(rows, tuple) and rows != () and all(_is_row(row, float) and 0 < row[1] <= 1 for row in rows)),
         "training": m.training is None or isinstance(m.training, Mapping),

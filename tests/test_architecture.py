@@ -73,7 +73,7 @@ LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
     " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
     " networks.catalogue networks.config"
-    " picture rate_search encoding inspection comparison bench training.command_options"
+    " picture rate_search encoding inspection comparison bench training.command_options training.lineage"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.

@@ -12,6 +12,8 @@ from dirac_enhance_jpeg import JpegCodec
 
 LEVEL = 1 / 255
 BLOCK = 64
+WALKS = ((1, 0), (100, 0), (100, 1))
+"""Steps and seeds; the picture at steps 1 hardly depends on the seed."""
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +45,31 @@ def decode(picture: Tensor, quality: int | None) -> BaseReconstruction:
     return codec.decode(codec.encode(picture, rate_factor=quality))
 
 
-@pytest.mark.parametrize("quality", [20, 60, None])
+@pytest.mark.parametrize("quality", [20, 40, 60, 90, None])
 @pytest.mark.parametrize("name", ["sky", "skin", "bend"])
 def test_no_block_of_a_smooth_picture_changes_its_mean(enhancer: Enhancer, name: str, quality: int | None) -> None:
     base = decode(smooth_picture(name), quality)
 
-    for steps in (1, 100):
-        assert largest_shift(enhancer.enhance(base, steps=steps), base.pixels) < 2
+    for steps, seed in WALKS:
+        assert largest_shift(enhancer.enhance(base, steps=steps, seed=seed), base.pixels) < 2
 
 
+@pytest.mark.parametrize("quality", [5, 10])
 @pytest.mark.parametrize("name", ["sky", "skin", "bend"])
-def test_blocks_that_the_codec_shifted_do_not_move_away_from_the_original(enhancer: Enhancer, name: str) -> None:
-    """At quality 5 JPEG itself is wrong by up to 15 levels, and moving back is the enhancer's work."""
-    picture = smooth_picture(name)
-    base = decode(picture, 5)
+def test_blocks_that_the_codec_shifted_do_not_move_away_from_the_original(
+    enhancer: Enhancer, name: str, quality: int
+) -> None:
+    """The exception: the lowest qualities shift colours themselves, and moving back, by more than 2, is right.
 
-    for steps in (1, 100):
-        assert largest_shift(enhancer.enhance(base, steps=steps), picture) < largest_shift(base.pixels, picture) + 2
+    What is asked there is that no block ends 2 levels further from the original than JPEG left it. `pytest -rP` shows
+    the figures.
+    """
+    picture = smooth_picture(name)
+    base = decode(picture, quality)
+    own = largest_shift(base.pixels, picture)
+
+    enhanced = [enhancer.enhance(base, steps=steps, seed=seed) for steps, seed in WALKS]
+
+    moved, left = (max(largest_shift(pixels, other) for pixels in enhanced) for other in (base.pixels, picture))
+    print(f"{name} at quality {quality}: JPEG {own:.1f} levels off, moved by {moved:.1f}, then {left:.1f} off")  # noqa: T201 - for the card
+    assert left < own + 2

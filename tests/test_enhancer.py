@@ -268,6 +268,31 @@ def test_settings_left_out_are_the_weights_own(settings: dict[str, Any], count: 
     assert len(predictor.conditions) == count
 
 
+@pytest.mark.parametrize(
+    ("settings", "timesteps"),
+    [
+        ({}, [190, 51, 10]),
+        ({"evaluations": 2}, [190, 10]),
+        ({"end_timestep": 0}, [190, 21, 0]),
+        ({"steps": 1}, [990]),
+        ({"spacing": "paper", "steps": 82}, [190, 180]),
+    ],
+)
+def test_the_end_of_the_trajectory_is_the_weights_own_unless_given(
+    settings: dict[str, Any], timesteps: list[int]
+) -> None:
+    predictor = SpyPredictor()
+    enhancer_of(predictor, end_timestep=10).enhance(decoded(8, 8), **settings)
+    assert [timestep for timestep, _ in predictor.conditions] == timesteps
+
+
+def test_an_end_asked_of_weights_with_the_paper_s_spacing_means_log_snr() -> None:
+    predictor = SpyPredictor()
+    paper = enhancer_of(predictor, spacing="paper", evaluations=None)
+    paper.enhance(decoded(8, 8), end_timestep=10)
+    assert (predictor.conditions[0][0], predictor.conditions[-1][0], len(predictor.conditions)) == (190, 10, 4)
+
+
 def test_evaluations_asked_of_weights_with_the_paper_s_spacing_mean_log_snr() -> None:
     enhancer = enhancer_of(SpyPredictor(), spacing="paper", evaluations=None)
     assert enhancer.evaluations() == 20
@@ -284,6 +309,8 @@ def test_evaluations_asked_of_weights_with_the_paper_s_spacing_mean_log_snr() ->
         ({"eta": 2.0}, "eta 2 given"),
         ({"evaluations": 0}, "0 evaluations"),
         ({"spacing": "paper", "evaluations": 4}, "use --spacing log-snr"),
+        ({"end_timestep": 1000}, "end timestep 1000 given"),
+        ({"spacing": "paper", "end_timestep": 4}, "use --spacing log-snr"),
     ],
 )
 def test_settings_out_of_range_are_refused_before_the_network_runs(settings: dict[str, Any], message: str) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import pytest
 from PIL import Image
 
-from code_blocks import text_of
+from code_blocks import command_lines, shell_lines, text_of
 from dirac_enhance import WeightsFile
+from dirac_enhance.networks.catalogue import NETWORKS
+from random_weights import save_random_weights
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "plugins" / "README.md"
@@ -26,8 +30,10 @@ TRAINING = (
 )
 
 
-def run(folder: Path, *arguments: object, installed: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder, with what is installed in `installed` beside what this process finds."""
+def run(
+    folder: Path, *arguments: object, installed: Path | None = None, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, what is installed in `installed` beside what this process finds, and input."""
     searched = [str(installed)] if installed else []
     path = os.pathsep.join([*searched, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
@@ -35,6 +41,7 @@ def run(folder: Path, *arguments: object, installed: Path | None = None) -> subp
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
+        input=typed,
         text=True,
         check=False,
     )
@@ -129,6 +136,59 @@ def test_it_trains_an_enhancer_whose_weights_enhance(installed: Path, photograph
     assert (done.returncode, done.stdout) == (0, "a.png\n"), done.stderr
     with Image.open(photographs / "a.png") as enhanced:
         assert enhanced.size == (40, 32)
+
+
+SMALL = {
+    "--minutes 60": " ".join(map(str, (*TRAINING[:10], "--device", "cpu"))),
+    "--lpips-backbone squeezenet1_1.pth": "--lpips-weight 0",
+    "--count 2000 --jobs 8": "--count 6 --jobs 1 --crop-size 48",
+}
+"""What stands in for the guide's options, so that its commands take seconds and need no file from elsewhere."""
+
+ONE_AFTER_THE_OTHER = """
+import shlex, subprocess, sys
+from dirac_enhance.cli.group import build_group
+from dirac_enhance.host import load_host
+for line in sys.stdin.read().splitlines():
+    print("$", line, flush=True)
+    program, *arguments = shlex.split(line)
+    if program == "dirac-enhance":
+        build_group(load_host()).main(arguments, prog_name=program, standalone_mode=False)
+    else:
+        subprocess.run([program, *arguments], check=True)
+"""
+
+
+def test_what_the_guide_has_people_type_works_line_by_line(installed: Path, photographs: Path, tmp_path: Path) -> None:
+    """All but pip, which the other tests run without a network; in one process, since each start takes seconds."""
+    lines = [line for line in shell_lines(GUIDE) if re.match(r"(dirac-enhance|pytest|mkdir|mv) ", line)]
+    assert {*command_lines(GUIDE), "pytest example-webp"} < set(lines)
+    for option, small in SMALL.items():
+        assert any(option in line for line in lines), option
+        lines = [line.replace(option, small) for line in lines]
+    pytest_here = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
+    lines = [re.sub("^pytest", pytest_here, line) for line in lines]
+    for name in ("photos", "photo.webp"):
+        copy = shutil.copytree if (photographs / name).is_dir() else shutil.copy
+        copy(photographs / name, tmp_path / name)
+    shutil.copytree(EXAMPLE, tmp_path / "example-webp", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copy(EXAMPLE / "example_webp.py", tmp_path)
+    told_the_rate = replace(NETWORKS["tiny"], rate_range=(1, 100))
+    save_random_weights(tmp_path / "jpeg.safetensors", config=told_the_rate)
+
+    done = run(tmp_path, "-c", ONE_AFTER_THE_OTHER, installed=installed, typed="\n".join(lines))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line[2:] for line in done.stdout.splitlines() if line.startswith("$ ")] == lines
+    assert "webp (example-webp 0.1.0)" in done.stdout
+    assert "1 passed" in done.stdout
+    with Image.open(tmp_path / "photo.enhanced.png") as enhanced:
+        assert enhanced.size == (40, 32)
+    assert len((tmp_path / "pairs" / "index.csv").read_text().splitlines()) == 7
+    exported = WeightsFile(tmp_path / "example_webp" / "webp.safetensors").metadata()
+    assert (exported.codec_id, exported.late_start, exported.evaluations) == ("webp", 80, 4)
+    files = {path.name for path in (tmp_path / "example_webp").iterdir() if path.is_file()}
+    assert files == {"__init__.py", "webp.safetensors", "webp.md", "manifest.json"}
 
 
 def test_shipped_as_the_guide_says_its_weights_are_used_unasked(

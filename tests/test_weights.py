@@ -159,8 +159,15 @@ def test_safetensors_of_something_else_are_refused(tmp_path: Path) -> None:
 
 def test_metadata_round_trips_through_json() -> None:
     plain = replace(METADATA, thresholds=None, evaluations=None, training=None)
-    for metadata in (METADATA, plain):
+    for metadata in (METADATA, plain, replace(METADATA, end_timestep=10)):
         assert WeightsMetadata.from_json(metadata.to_json()) == metadata
+
+
+def test_metadata_of_earlier_files_has_no_end_of_its_own() -> None:
+    values = json.loads(METADATA.to_json())
+    assert values.pop("end_timestep") is None
+    assert values["format_version"] == 1
+    assert WeightsMetadata.from_json(json.dumps(values)) == METADATA
 
 
 @pytest.mark.parametrize(
@@ -177,6 +184,9 @@ def test_metadata_round_trips_through_json() -> None:
         ({"late_start": True}, "late_start True"),
         ({"spacing": "cosine"}, "spacing 'cosine'"),
         ({"evaluations": 0}, "evaluations 0"),
+        ({"end_timestep": -1}, "end_timestep -1"),
+        ({"end_timestep": 4.0}, "end_timestep 4.0"),
+        ({"end_timestep": 4, "spacing": "paper"}, "end_timestep 4"),
         ({"thresholds": []}, "thresholds"),
         ({"thresholds": [[1.0, 2.0]]}, "thresholds"),
         ({"thresholds": [[1.0]]}, "thresholds"),

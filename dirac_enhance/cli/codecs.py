@@ -10,6 +10,7 @@ import click
 from dirac_enhance.cli.console import printable_line
 from dirac_enhance.codec import CodecOption, EncodingCodec, RateRange, ReportingCodec
 from dirac_enhance.errors import WeightsError
+from dirac_enhance.training.lineage import summary_of_weights
 
 if TYPE_CHECKING:
     from dirac_enhance.codec import Codec
@@ -82,6 +83,7 @@ def _describe_weights(registered: RegisteredCodec) -> str:
         metadata = registered.weights.metadata()
     except WeightsError as error:
         return f"{name}, not usable: {error}"
-    summary = (metadata.training or {}).get("summary", "no summary")
     number = "" if metadata.evaluations is None else f", {metadata.evaluations} evaluations"
-    return f"{name}: {summary}\n            late start {metadata.late_start}, {metadata.spacing} spacing{number}"
+    end = "" if metadata.end_timestep is None else f" down to t = {metadata.end_timestep}"
+    sampled = f"late start {metadata.late_start}, {metadata.spacing} spacing{number}{end}"
+    return f"{name}: {summary_of_weights(metadata.training)}\n            {sampled}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dirac_enhance.batch.plan import plan_files
-from dirac_enhance.cli.console import print_result
-from dirac_enhance.cli.options import network_options, source_options, trajectory_options
+from dirac_enhance.cli.console import print_result, remark
+from dirac_enhance.cli.options import end_timestep_option, network_options, source_options, trajectory_options
 from dirac_enhance.cli.progress import follow
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from dirac_enhance.window import Window
 
 
-def _read_steps(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+def _read_steps(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
     kind: click.ParamType[Any] = click.IntRange(1, 100)
     return tuple(kind.convert(part.strip(), parameter, ctx) for part in text.split(","))
 
@@ -41,8 +43,8 @@ def _read_crops(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[s
 @click.option(
     "--steps",
     metavar="N,N,…",
-    default="1,81,100",
     callback=_read_steps,
+    show_default="1, the first after late start, usually 81, and 100",
     help="Where on the way from fidelity to realism to stop, one column each; see `dirac-enhance enhance --help`.",
 )
 @click.option(
@@ -65,6 +67,7 @@ def _read_crops(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[s
 @click.option("--overwrite", is_flag=True, help="Replace a sheet that is already there.")
 @source_options
 @trajectory_options
+@end_timestep_option
 @network_options
 @click.pass_obj
 def contact_sheet(
@@ -92,11 +95,15 @@ def contact_sheet(
     Draws one labelled picture with a column for FILE as decoded and one for each step: the whole picture, and crops
     of it pixel by pixel. The captions name the crops as --crop takes them.
 
+    Each column is what `dirac-enhance FILE --steps N` writes with the same options. Weights that take few evaluations
+    from late start to position 100 give neighbouring steps one picture, and the sheet says so; --spacing paper, here
+    and there, gives each step one of its own.
+
     \b
     Examples:
       dirac-enhance contact-sheet photo.jpg                       writes photo.contact-sheet.png
       dirac-enhance contact-sheet photo.jpg --steps 1,100 -o pair.webp
-      dirac-enhance contact-sheet photo.jpg --spacing paper       another picture for each step from 81 on
+      dirac-enhance contact-sheet photo.jpg --spacing paper --steps 1,81,90,100
       dirac-enhance contact-sheet photo.jpg --crop 120,80,192,144 --crop 400,300,192,144
     """
     (job,) = plan_files((file,), output, ending=".contact-sheet.png").jobs
@@ -114,7 +121,7 @@ def contact_sheet(
 
     settings = SheetSettings(steps, crops, int(zoom))
     with follow(file, total=1) as progress:
-        write_contact_sheet(
+        repeated = write_contact_sheet(
             job.source,
             job.target,
             host=host,
@@ -126,3 +133,6 @@ def contact_sheet(
             progress=lambda done, total: progress.advance(done / total),
         )
     print_result(job.target)
+    if repeated:
+        same = ", ".join(f"steps {step} as steps {first}" for step, first in repeated.items())
+        remark(f"The same picture: {same}; --spacing paper gives each its own.")

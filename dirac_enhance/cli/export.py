@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--evaluations", type=click.IntRange(1), default=2, help="Default number of evaluations of log-SNR spacing."
 )
+@click.option(
+    "--end-timestep",
+    metavar="T",
+    type=click.IntRange(0, 999),
+    show_default="4, or where another noise schedule has as much noise",
+    help="Default timestep at which log-SNR spacing ends.",
+)
 @threshold_option
 @half_option
 def export(
@@ -38,6 +45,7 @@ def export(
     late_start: int | None,
     spacing: Spacing,
     evaluations: int,
+    end_timestep: int | None,
     threshold_percentile: float | None,
     half: bool,
 ) -> None:
@@ -52,13 +60,16 @@ def export(
     Examples:
       dirac-enhance export run/
       dirac-enhance export run/checkpoint.pt -o weights/ --spacing paper
+      dirac-enhance export run/ --evaluations 2 --end-timestep 10
       dirac-enhance export run/ --thresholds 99
     """
     from dirac_enhance.training.checkpoint import find_checkpoint, load_checkpoint
     from dirac_enhance.training.export import SamplingDefaults, export_weights
 
+    if end_timestep is not None and spacing == "paper":
+        raise click.UsageError("the paper's spacing ends at timestep 0; leave --end-timestep out")
     few = evaluations if spacing == "log-snr" else None
-    sampling = SamplingDefaults(late_start, spacing, few, threshold_percentile)
+    sampling = SamplingDefaults(late_start, spacing, few, end_timestep, threshold_percentile)
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     click.echo(f"weights: {export_weights(loaded, output, sampling=sampling, half_precision=half)}")
     if loaded.residual_counts:

@@ -147,6 +147,15 @@ _TRAJECTORY = (
     ),
 )
 
+end_timestep_option = click.option(
+    "--end-timestep",
+    metavar="T",
+    type=click.IntRange(0, 999),
+    show_default=_BY_WEIGHTS,
+    help="Timestep of the last evaluation of log-SNR spacing, 0 to 999, of more than one.",
+)
+"""`end_timestep: int | None`, as in `SamplingSettings`; part of `sampling_options`."""
+
 _THRESHOLDING = (
     click.option(
         "--thresholding/--no-thresholding",
@@ -205,11 +214,11 @@ encoder_options = _all((_ENCODER, _CODEC_OPTION))
 codec_option = _CODEC_OPTION
 """`--codec-option` alone, for commands that take one codec by its id in a way of their own."""
 
-sampling_options = _all((*_STEPS, *_TRAJECTORY, *_SAMPLES, *_THRESHOLDING))
+sampling_options = _all((*_STEPS, *_TRAJECTORY, end_timestep_option, *_SAMPLES, *_THRESHOLDING))
 """The fields of `SamplingSettings`, by name."""
 
 trajectory_options = _all(_TRAJECTORY)
-"""The same without `steps`, `samples` and `thresholding`: the settings of one walk through several pictures."""
+"""The same without `steps`, `end_timestep`, `samples` and `thresholding`: of one walk through several pictures."""
 
 threshold_option = click.option(
     "--thresholds",

@@ -39,21 +39,22 @@ class SheetSettings:
     """What a contact sheet shows.
 
     Args:
-        steps: where on the trajectory to stop, 1 … 100, as in `Enhancer.enhance`; shown once each, in rising order.
+        steps: where on the trajectory to stop, 1 … 100, as in `Enhancer.enhance`; shown once each, in rising order;
+            none for 1, the first beyond late start, and 100.
         crops: windows of the upright picture; none to choose those where the versions differ most.
         zoom: how often pixels of crops are repeated across and down.
 
     Raises:
-        SamplingError: if there are no steps, or more than `MOST_STEPS`.
+        SamplingError: if there are more steps than `MOST_STEPS`.
         InvalidImageError: if there are more than `MOST_CROPS` crops.
     """
 
-    steps: tuple[int, ...] = (1, 81, 90, 100)
+    steps: tuple[int, ...] = ()
     crops: tuple[Window, ...] = ()
     zoom: int = 2
 
     def __post_init__(self) -> None:
-        if not 1 <= len(set(self.steps)) <= MOST_STEPS:
+        if len(set(self.steps)) > MOST_STEPS:
             raise SamplingError(f"{len(set(self.steps))} different steps given; expected 1 to {MOST_STEPS}")
         if len(self.crops) > MOST_CROPS:
             raise InvalidImageError(f"{len(self.crops)} crops given; expected at most {MOST_CROPS}")
@@ -74,7 +75,7 @@ def write_contact_sheet(
     sampling: SamplingSettings = DEFAULTS,
     output: OutputSettings = AS_NEW_FILE,
     progress: Progress = _ignore_progress,
-) -> None:
+) -> dict[int, int]:
     """Write one picture that shows a file as decoded and as enhanced to several steps, whole and in crops.
 
     Colours stay in the source's profile, which the sheet carries; transparent parts are shown mid-grey.
@@ -90,6 +91,9 @@ def write_contact_sheet(
         output: how to write the sheet.
         progress: called after each network evaluation.
 
+    Returns:
+        As `repeated_steps`.
+
     Raises:
         DiracError: of the kind that fits; then nothing was written.
     """
@@ -98,15 +102,17 @@ def write_contact_sheet(
     base = decoded.base
     _check_crops(settings.crops, upright(base.pixels, base.metadata.orientation))
     enhancer = load_enhancer_of(decoded.codec)
+    steps = settings.steps or (1, _late_start(enhancer, sampling) + 1, 100)
     versions = [
         Version("decoded", "not enhanced", to_samples(base.pixels, base)),
-        *enhance_to_steps(enhancer, base, settings.steps, sampling=sampling, progress=progress),
+        *enhance_to_steps(enhancer, base, steps, sampling=sampling, progress=progress),
     ]
     crops = settings.crops or _choose(versions, zoom=settings.zoom)
     heading = Heading(source.name, ", ".join(_facts(decoded, enhancer, seed=sampling.seed)))
     pixels = draw_sheet(heading, versions, crops=crops, zoom=settings.zoom)
     profile = None if base.metadata.grayscale else base.metadata.icc_profile
     write_image(target, pixels, metadata=ImageMetadata(icc_profile=profile), output=output)
+    return repeated_steps(enhancer, steps, sampling=sampling)
 
 
 def _check_crops(crops: Sequence[Window], picture: Tensor) -> None:
@@ -134,10 +140,8 @@ def enhance_to_steps(
     progress: Progress,
 ) -> list[Version]:
     """Enhance to each step: one walk passes all those beyond the late start, and one evaluation serves the others."""
-    late_start = enhancer.metadata.late_start if sampling.late_start is None else sampling.late_start
-    counts = {
-        step: enhancer.evaluations(**replace(sampling, steps=step).trajectory_keywords()) for step in sorted(set(steps))
-    }
+    late_start = _late_start(enhancer, sampling)
+    counts = _evaluations(enhancer, steps, sampling)
     walks = [[step for step in counts if step <= late_start], [step for step in counts if step > late_start]]
     total, done = sum(counts[walk[-1]] for walk in walks if walk), 0
     versions = []
@@ -154,6 +158,27 @@ def enhance_to_steps(
                     Version(f"steps {step}", _note(step, passed[0], count, late_start), samples) for step in passed
                 ]
     return versions
+
+
+def repeated_steps(enhancer: Enhancer, steps: Sequence[int], *, sampling: SamplingSettings) -> dict[int, int]:
+    """Return the steps beyond late start that give an earlier one's picture, each with the first that does.
+
+    There are some where a few evaluations cover many positions; with the paper's spacing there are none.
+    """
+    late_start = _late_start(enhancer, sampling)
+    counts = {step: count for step, count in _evaluations(enhancer, steps, sampling).items() if step > late_start}
+    first = {count: step for step, count in reversed(counts.items())}
+    return {step: first[count] for step, count in counts.items() if step != first[count]}
+
+
+def _late_start(enhancer: Enhancer, sampling: SamplingSettings) -> int:
+    return enhancer.metadata.late_start if sampling.late_start is None else sampling.late_start
+
+
+def _evaluations(enhancer: Enhancer, steps: Sequence[int], sampling: SamplingSettings) -> dict[int, int]:
+    """How many evaluations lead to each step, in rising order."""
+    settings = {step: replace(sampling, steps=step) for step in sorted(set(steps))}
+    return {step: enhancer.evaluations(**each.trajectory_keywords()) for step, each in settings.items()}
 
 
 def _note(step: int, first: int, evaluations: int, late_start: int) -> str:

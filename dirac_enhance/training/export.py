@@ -15,7 +15,14 @@ from dirac_enhance.diffusion.trajectory import Spacing
 from dirac_enhance.errors import TrainingError
 from dirac_enhance.training.cards import rows_section, settings_section, write_card
 from dirac_enhance.training.checkpoint import Checkpoint
-from dirac_enhance.training.lineage import RANDOM, PastRun, runs_of_recipe
+from dirac_enhance.training.lineage import (
+    RANDOM,
+    UNRECORDED,
+    PastRun,
+    begin_at_random,
+    describe_iterations,
+    runs_of_recipe,
+)
 from dirac_enhance.training.manifest import add_to_manifest, folder_of_weights
 from dirac_enhance.training.residual_sizes import ResidualSizes
 from dirac_enhance.weights import WeightsMetadata, save_weights
@@ -31,6 +38,7 @@ class SamplingDefaults:
         late_start: positions skipped at the beginning; None for the noise schedule's usual ones.
         spacing: of the evaluations.
         evaluations: how many in log-SNR spacing.
+        end_timestep: where log-SNR spacing ends; None for the noise schedule's usual end.
         threshold_percentile: percentage of the training residuals, at each rate factor, that thresholding leaves as
             they are; None for no thresholding.
     """
@@ -38,6 +46,7 @@ class SamplingDefaults:
     late_start: int | None = None
     spacing: Spacing = "log-snr"
     evaluations: int | None = 2
+    end_timestep: int | None = None
     threshold_percentile: float | None = None
 
 
@@ -88,6 +97,7 @@ def _metadata(checkpoint: Checkpoint, sampling: SamplingDefaults) -> WeightsMeta
         late_start=usual_late_start(build_schedule(schedule)) if late_start is None else late_start,
         spacing=sampling.spacing,
         evaluations=sampling.evaluations,
+        end_timestep=sampling.end_timestep,
         thresholds=None if percentile is None else _residual_sizes(checkpoint).thresholds(percentile),
         training={
             "summary": _summary(checkpoint),
@@ -110,9 +120,22 @@ def _residual_sizes(checkpoint: Checkpoint) -> ResidualSizes:
 
 def _summary(checkpoint: Checkpoint) -> str:
     parameters = sum(tensor.numel() for tensor in checkpoint.averaged.values())
-    runs = _runs(checkpoint)
-    iterations = f"{sum(run.iterations for run in runs):,} iterations{_in_runs(runs)}"
-    return f"{parameters / 1e6:.1f} M parameters, {iterations} on the codec's reconstructions"
+    return summary_line(parameters, _runs(checkpoint))
+
+
+def summary_line(parameters: int, runs: Sequence[PastRun]) -> str:
+    """Return what the manifest says of weights, and their metadata, in one line."""
+    missing = "" if begin_at_random(runs) else f" ({UNRECORDED})"
+    return f"{parameters / 1e6:.1f} M parameters, {describe_iterations(runs)} on the codec's reconstructions{missing}"
+
+
+def card_summary(parameters: int, runs: Sequence[PastRun]) -> str:
+    """Return the sentence that a card begins with."""
+    missing = "." if begin_at_random(runs) else f"; {UNRECORDED}."
+    return (
+        f"{parameters:,} parameters, {describe_iterations(runs)}, {sum(run.pairs for run in runs):,} pairs, "
+        f"{sum(run.minutes for run in runs):.0f} minutes of training{missing}"
+    )
 
 
 def _runs(checkpoint: Checkpoint) -> tuple[PastRun, ...]:
@@ -120,24 +143,12 @@ def _runs(checkpoint: Checkpoint) -> tuple[PastRun, ...]:
     return runs_of_recipe(checkpoint.recipe, iterations=checkpoint.iteration, seconds=checkpoint.seconds)
 
 
-def _in_runs(runs: Sequence[PastRun]) -> str:
-    """Say how many runs there were; not where it was one, and that there were more where they are not recorded."""
-    some = runs[0].started_from is not None  # the first one that is known began with weights
-    if len(runs) == 1 and not some:
-        return ""
-    return f" in {len(runs)} recorded runs" if some else f" in {len(runs)} runs"
-
-
 def _write_card(path: Path, checkpoint: Checkpoint, parameters: int) -> None:
     recipe = checkpoint.recipe
     runs = _runs(checkpoint)
-    summary = (
-        f"{parameters:,} parameters, {sum(run.iterations for run in runs):,} iterations{_in_runs(runs)}, "
-        f"{sum(run.pairs for run in runs):,} pairs, {sum(run.minutes for run in runs):.0f} minutes of training."
-    )
     sections = [
         f"# Enhancer weights for codec `{checkpoint.codec_id}`",
-        summary,
+        card_summary(parameters, runs),
         rows_section("Runs", [_run_row(run) for run in runs]),
         settings_section("Network", checkpoint.network),
         settings_section("Pairs", recipe["pairs"]),

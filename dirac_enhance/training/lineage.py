@@ -46,6 +46,29 @@ class Lineage:
         return cls(recipe.get("started_from", ""), _read_runs(recipe.get("earlier_runs", ())))
 
 
+UNRECORDED = "earlier runs are not recorded"
+
+
+def describe_iterations(runs: Sequence[PastRun]) -> str:
+    """Say how many iterations some runs took together, and in how many runs; at least so many if earlier ones lack."""
+    number = f"{sum(run.iterations for run in runs):,} iterations"
+    number = number if len(runs) == 1 else f"{number} in {len(runs)} runs"
+    return number if begin_at_random(runs) else f"at least {number}"
+
+
+def begin_at_random(runs: Sequence[PastRun]) -> bool:
+    """Whether nothing was trained before the first of these runs."""
+    return runs[0].started_from is None
+
+
+def summary_of_weights(training: Mapping[str, Any] | None) -> str:
+    """Return the summary that weights hold, with what those of earlier versions leave out: that runs are missing."""
+    summary = str((training or {}).get("summary", "no summary"))
+    runs = runs_of_weights(training)
+    whole = not runs or begin_at_random(runs) or UNRECORDED in summary
+    return summary if whole else f"{summary} ({UNRECORDED})"
+
+
 RANDOM = Lineage()
 """Of a network whose weights nothing trained."""
 

@@ -105,6 +105,8 @@ def test_everything_is_measured_by_default(folder: Path) -> None:
         "steps 1",
         *(f"steps {position}" for position in (85, 90, 95, 100)),
         "mean of 3",
+        "steps 1 blind",
+        "steps 100 blind",
         "seeds apart at steps 1",
         "seeds apart at steps 100",
     ]
@@ -114,6 +116,26 @@ def test_everything_is_measured_by_default(folder: Path) -> None:
     assert rows["steps 100"]["psnr"] < rows["steps 1"]["psnr"] < rows["base"]["psnr"]
     assert record["weights"]["sha256"] == "0" * 64
     assert "levels" in output
+
+
+def test_blind_rows_are_enhanced_without_the_rate_factor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class BrighteningByRate(BrighteningEnhancer):
+        """Adds a level where the rate factor is known, none where it is not."""
+
+        def enhance(self, base: BaseReconstruction, **_ignored: object) -> Tensor:
+            return base.pixels + (0 if base.rate_factor is None else 1) / 255
+
+    monkeypatch.setattr(restoration, "load_enhancer", lambda _codec, **_settings: BrighteningByRate())
+    output, record = run(
+        folder, "--which", "steps1,blind", "--qualities", "10,50", "--spacing", "paper", "--evaluations", "2"
+    )
+    names = ["base", "steps 1", "steps 1 blind", "steps 100 blind", "steps 100 blind"]
+    assert [row["method"] for row in record["rows"]] == 2 * names
+    for quality in (10, 50):
+        base, told, *blind = [row for row in record["rows"] if row["quality"] == quality]
+        assert [(row["trajectory"], row["evaluations"]) for row in blind] == [("", 1), ("paper", 20), ("log-snr 2", 2)]
+        assert all(row["psnr"] == base["psnr"] != told["psnr"] for row in blind)
+    assert "steps 100 blind log-snr 2" in output
 
 
 def test_the_digest_of_the_originals_depends_on_their_pixels_only(folder: Path) -> None:

@@ -38,5 +38,12 @@ def test_a_row_has_the_fastest_run_and_the_largest_peak() -> None:
     assert (row["wall_seconds"], row["wall_seconds_per_megapixel"], row["peak_bytes"]) == (1.0, 2.0, 20)
 
 
+def test_24_megapixels_are_measured_beyond_one_evaluation() -> None:
+    """One evaluation after another is where residuals could pile up in memory; steps 85 may be a single one."""
+    large = [case.arguments for case in CASES if case.size == (6000, 4000)]
+    assert ("--steps", "85", "--spacing", "paper") in large  # five, whatever the weights' default spacing
+    assert ("--steps", "100") in large
+
+
 def test_every_command_line_is_measured_once() -> None:
     assert len({(case.arguments, case.size) for case in CASES}) == len(CASES)

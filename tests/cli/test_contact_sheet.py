@@ -15,6 +15,7 @@ from PIL import Image
 from dirac_enhance import BaseReconstruction, Enhancer, ImageMetadata, TrajectoryPoint, WeightsFile, load_enhancer
 from dirac_enhance.contact_sheet.sheet import enhance_to_steps, to_samples
 from dirac_enhance.sampling import SamplingSettings
+from random_weights import save_random_weights
 from small_pictures import save_turned
 
 Run = Callable[..., Result]
@@ -59,6 +60,33 @@ def test_each_step_costs_its_evaluations_once(run: Run, photo: Path, monkeypatch
 
     assert run("contact-sheet", photo, "--steps", "1,50,81,90,100").exit_code == 0
     assert walks == [50, 100]
+
+
+def test_default_steps_begin_after_the_late_start_of_the_weights(run: Run, photo: Path, tmp_path: Path) -> None:
+    weights = save_random_weights(tmp_path / "late.safetensors", late_start=60).path
+
+    for options, name in (
+        (("--weights", weights), "default"),
+        (("--weights", weights, "--steps", "1,61,100"), "asked"),
+    ):
+        assert run("contact-sheet", photo, *options, "-o", tmp_path / f"{name}.png").exit_code == 0
+
+    assert (tmp_path / "default.png").read_bytes() == (tmp_path / "asked.png").read_bytes()
+
+
+def test_steps_that_share_a_picture_are_named_with_the_way_to_tell_them_apart(run: Run, photo: Path) -> None:
+    for options, said in (
+        (
+            ("--steps", "1,50,81,85,90,100"),
+            "The same picture: steps 85 as steps 81; --spacing paper gives each its own.",
+        ),
+        (("--steps", "1,81,85,90,100", "--spacing", "paper"), ""),
+        (("--zoom", "2"), ""),  # the default steps
+    ):
+        result = run("contact-sheet", photo, *options, "--overwrite")
+
+        assert result.exit_code == 0
+        assert "".join(line for line in result.stderr.splitlines() if line.startswith("The same")) == said
 
 
 def test_columns_are_labelled_with_what_led_to_them(weights: WeightsFile) -> None:
@@ -145,6 +173,7 @@ def test_existing_sheet_is_kept_unless_told_otherwise(run: Run, photo: Path) -> 
         (["--codec", "vvc"], 1, "unknown codec 'vvc'"),
         (["--weights", "{folder}/none.safetensors"], 1, "none.safetensors': there is no such file"),
         (["--evaluations", "3", "--spacing", "paper"], 1, "3 evaluations given, but the paper's spacing"),
+        (["--end-timestep", "3", "--spacing", "paper"], 1, "end timestep 3 given, but the paper's spacing"),
     ],
 )
 def test_bad_option_is_one_line_and_nothing_is_written(

@@ -80,6 +80,7 @@ def test_same_seed_same_file_other_seed_another(run: Run, photo: Path, tmp_path:
         (["--samples", "2"], 6),
         (["--spacing", "paper"], 20),
         (["--evaluations", "5"], 5),
+        (["--evaluations", "5", "--end-timestep", "0"], 5),
         (["--steps", "81"], 1),
         (["--steps", "81", "--spacing", "paper"], 1),
         (["--late-start", "95", "--spacing", "paper"], 5),

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from dirac_enhance import CodecHost, WeightsFile
 from dirac_enhance.cli.group import build_group
+from random_weights import save_random_weights
 
 Run = Callable[..., Result]
 
@@ -46,6 +47,15 @@ def test_codecs_tells_what_is_wrong_with_weights(host: CodecHost, weights: Weigh
 
     assert result.exit_code == 0
     assert f"  weights   {line}" in result.stdout
+
+
+def test_codecs_tells_where_weights_end_their_trajectory(host: CodecHost, tmp_path: Path) -> None:
+    weights = save_random_weights(tmp_path / "jpeg.safetensors", end_timestep=10)
+    changed = {"jpeg": replace(host.codecs["jpeg"], weights=weights)}
+
+    result = CliRunner().invoke(build_group(replace(host, codecs=changed)), ["codecs"])
+
+    assert "            late start 80, log-snr spacing, 2 evaluations down to t = 10\n" in result.stdout
 
 
 def test_no_codecs_at_all_is_said(host: CodecHost) -> None:

@@ -46,8 +46,9 @@ def test_decoded_pixels_are_enhanced_without_a_codec(run: Run, tmp_path: Path, s
 
     assert result.exit_code == 0
     assert "codec jpeg, rate factor unknown, 56×40" in result.stderr
-    with Image.open(tmp_path / "frame.enhanced.png") as picture:
-        assert picture.size == (56, 40)
+    with Image.open(source) as before, Image.open(tmp_path / "frame.enhanced.png") as enhanced:
+        assert enhanced.size == (56, 40)
+        assert not numpy.array_equal(numpy.array(before.convert("RGB")), numpy.array(enhanced))
 
 
 def test_same_pixels_give_the_same_picture_whatever_file_holds_them(run: Run, photo: Path, tmp_path: Path) -> None:

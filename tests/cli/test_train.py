@@ -123,6 +123,13 @@ def test_export_chooses_the_sampling_defaults(photographs: Path, tmp_path: Path)
     assert exported.exit_code == 0, exported.output
     metadata = WeightsFile(tmp_path / "new" / "jpeg.safetensors").metadata()
     assert (metadata.spacing, metadata.late_start, metadata.evaluations) == ("paper", 70, None)
+    again = dirac_enhance("export", tmp_path, "-o", tmp_path / "new", "--evaluations", 3, "--end-timestep", 10)
+    assert again.exit_code == 0, again.output
+    metadata = WeightsFile(tmp_path / "new" / "jpeg.safetensors").metadata()
+    assert (metadata.spacing, metadata.evaluations, metadata.end_timestep) == ("log-snr", 3, 10)
+    refused = dirac_enhance("export", tmp_path, "--spacing", "paper", "--end-timestep", 10)
+    assert refused.exit_code == 2
+    assert "the paper's spacing ends at timestep 0; leave --end-timestep out" in refused.output
 
 
 @pytest.fixture(scope="module")

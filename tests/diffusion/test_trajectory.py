@@ -54,6 +54,18 @@ def test_log_snr_timesteps_begin_and_end_where_they_are_told(start: int, end: in
     assert (timesteps[0], timesteps[-1], len(timesteps)) == (start, end, count)
 
 
+@pytest.mark.parametrize(("end", "times"), [(None, [190, 37, 4]), (10, [190, 51, 10]), (0, [190, 21, 0])])
+def test_log_snr_spacing_ends_where_it_is_told(end: int | None, times: list[int]) -> None:
+    assert timesteps(spacing="log-snr", evaluations=3, end_timestep=end) == times
+    assert timesteps(spacing="log-snr", evaluations=1, end_timestep=end) == [190]
+    assert timesteps(spacing="log-snr", evaluations=3, end_timestep=end, steps=1) == [990]
+
+
+def test_an_end_before_the_start_leaves_one_evaluation() -> None:
+    assert timesteps(spacing="log-snr", evaluations=3, end_timestep=300) == [190]
+    assert timesteps(spacing="log-snr", evaluations=3, end_timestep=10, late_start=99) == [0]
+
+
 def test_log_snr_timesteps_that_coincide_are_listed_once_and_none_comes_after_the_start() -> None:
     assert log_snr_timesteps(SCHEDULE, start=6, end=4, count=8) == (6, 5, 4)
     assert log_snr_timesteps(SCHEDULE, start=3, end=4, count=2) == (3,)
@@ -121,6 +133,9 @@ def test_positions_scale_with_the_schedule_s_length() -> None:
         ({"spacing": "log-snr", "evaluations": 0}, "0 evaluations given; expected at least 1"),
         ({"spacing": "cosine"}, "spacing 'cosine' given; expected 'paper' or 'log-snr'"),
         ({"evaluations": 4}, "use --spacing log-snr"),
+        ({"spacing": "log-snr", "end_timestep": -1}, "end timestep -1 given; expected a whole number from 0 to 999"),
+        ({"spacing": "log-snr", "end_timestep": 1000}, "end timestep 1000 given"),
+        ({"end_timestep": 10}, "end timestep 10 given, but the paper's spacing ends at 0; use --spacing log-snr"),
     ],
 )
 def test_settings_out_of_range_are_refused_with_what_was_expected(settings: dict[str, Any], message: str) -> None:

@@ -31,8 +31,12 @@ def text_of(page: Path, title: str) -> str:
     return "\n".join(block.text for block in code_blocks(page) if block.title == title)
 
 
-def command_lines(page: Path) -> list[str]:
-    """Return each `dirac-enhance …` in the shell blocks of a page, continued lines joined and comments left out."""
+def shell_lines(page: Path) -> list[str]:
+    """Return each line of the blocks without a language, continued ones joined and comments left out."""
     shell = [block.text.replace("\\\n", " ") for block in code_blocks(page) if not block.language]
-    lines = [line.partition("  #")[0].strip() for text in shell for line in text.splitlines()]
-    return [line for line in lines if line.startswith("dirac-enhance ")]
+    return [line.partition("  #")[0].strip() for text in shell for line in text.splitlines()]
+
+
+def command_lines(page: Path) -> list[str]:
+    """Return each `dirac-enhance …` among the shell lines of a page."""
+    return [line for line in shell_lines(page) if line.startswith("dirac-enhance ")]

@@ -1,4 +1,4 @@
-"""Weights of the tiny network, random down to its last layer, so that it changes pictures."""
+"""Weights of the tiny network or another, random down to its last layer, so that it changes pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dirac_enhance.networks.catalogue import NETWORKS
+from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
 
@@ -24,16 +25,19 @@ METADATA = WeightsMetadata(
 )
 
 
-def save_random_weights(path: Path, *, seed: int = 3, spread: float = 0.1, **changes: Any) -> WeightsFile:
+def save_random_weights(
+    path: Path, *, config: UNetConfig = NETWORKS["tiny"], seed: int = 3, spread: float = 0.1, **changes: Any
+) -> WeightsFile:
     """Write weights that follow from a seed.
 
     Args:
         path: of the file.
+        config: of the network.
         seed: of the weights.
         spread: standard deviation of the last layer's, which are zero in a network that is not trained.
         changes: of `METADATA`.
     """
     torch.manual_seed(seed)
-    network = UNet(NETWORKS["tiny"])
+    network = UNet(config)
     torch.nn.init.normal_(network.conv_out.weight, std=spread)
-    return save_weights(path, network.state_dict(), replace(METADATA, **changes))
+    return save_weights(path, network.state_dict(), replace(METADATA, network=config.to_dict(), **changes))
