@@ -15,7 +15,7 @@ from originals import encoding_codec, to_pixels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dirac_enhance import Enhancer
+    from dirac_enhance import BaseReconstruction, Enhancer
     from dirac_enhance.device import Device
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -61,9 +61,16 @@ def states(name: str, *, enhancer: Enhancer, quality: int, seed: int) -> dict[st
     original = photograph(name)
     codec = encoding_codec("jpeg")
     base = codec.decode(codec.encode(original, rate_factor=quality))
-    size = f"{base.coded_bytes / 1000:.1f} kB"
+    label = f"JPEG, quality {quality}, {base.coded_bytes / 1000:.1f} kB"
+    return states_of(label, base, original, enhancer=enhancer, seed=seed)
+
+
+def states_of(
+    label: str, base: BaseReconstruction, original: Tensor, *, enhancer: Enhancer, seed: int
+) -> dict[str, Image.Image]:
+    """A base reconstruction, under `label`, enhanced with 1 and with 100 steps, and its original; by label."""
     return {
-        f"JPEG, quality {quality}, {size}": to_image(base.pixels),
+        label: to_image(base.pixels),
         "enhanced, --steps 1": to_image(enhancer.enhance(base, steps=1, seed=seed)),
         "enhanced, --steps 100": to_image(enhancer.enhance(base, steps=100, seed=seed)),
         "original": to_image(original),
@@ -103,15 +110,18 @@ def main(*, weights: Path | None, quality: int, seed: int, device: Device, folde
         for crop in CROPS:
             images = states(crop.photograph, enhancer=enhancer, quality=quality, seed=seed)
             strip = side_by_side({label: enlarge(image, crop) for label, image in images.items()})
-            _save(strip, folder / f"crop_{crop.photograph}.png")
+            save_picture(strip, folder / f"crop_{crop.photograph}.png")
             if crop.photograph == BEFORE_AFTER:
                 before, _, after, _ = images
-                _save(side_by_side({label: images[label] for label in (before, after)}), folder / "before_after.jpg")
+                save_picture(
+                    side_by_side({label: images[label] for label in (before, after)}), folder / "before_after.jpg"
+                )
     except DiracError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _save(image: Image.Image, file: Path) -> None:
+def save_picture(image: Image.Image, file: Path) -> None:
+    """Write a picture, and say how large it is."""
     # As JPEG without chroma subsampling, which would itself show at edges; PNG takes no notice of either setting.
     image.save(file, optimize=True, quality=92, subsampling="4:4:4")
     click.echo(f"{file}: {image.width}×{image.height}, {file.stat().st_size / 1000:.0f} kB")
