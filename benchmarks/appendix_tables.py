@@ -154,7 +154,8 @@ def compute_text(record: Record) -> str:
         if row["skipped"]
     ]
     origin = (
-        f"One evaluation of one picture, untiled, median of {record['repeats']}; the enhancer's arithmetic is"
+        f"One evaluation of one picture, untiled, median of {record['repeats']}, or of as many as fit into"
+        f" {record['seconds']:g} seconds; the enhancer's arithmetic is"
         f" {', '.join(f'{kind} on {device}' for device, kind in record['precision'].items())}, channels last; naive is"
         f" float32 without TF32, contiguous. MiB are what an evaluation takes beside weights and inputs."
         f" {record['threads']} threads; {record['gpu'] or 'no GPU'}; {_origin(record)}"

@@ -10,7 +10,7 @@ import ctypes
 import statistics
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +47,22 @@ class Cost:
     working_mib: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How often an evaluation is repeated, to measure it and to warm up, and the seconds after which either ends."""
+
+    repeats: int
+    warm_up: int
+    seconds: float
+
+    def spend(self, milliseconds: Callable[[], float], *, times: int, spent: float = 0.0) -> list[float]:
+        """Measure up to so many `times`, but not once more when the time, less what was `spent`, is over."""
+        measured: list[float] = []
+        while len(measured) < times and spent + sum(measured) < 1000 * self.seconds:
+            measured.append(milliseconds())
+        return measured
+
+
 def _names(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     if unknown := sorted(set(names) - set(NETWORKS)):
@@ -59,20 +75,23 @@ def _names(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--sizes", default=(256, 1024), multiple=True, type=click.IntRange(32), help="Sides of the pictures.")
 @click.option("--repeats", default=10, type=click.IntRange(1), help="Evaluations, of which the median counts.")
 @click.option("--warm-up", default=2, type=click.IntRange(0), help="Evaluations before them.")
+@click.option("--seconds", default=60.0, help="Spend no more on either, beyond the first evaluation.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "compute.json")
-def main(networks: tuple[str, ...], sizes: tuple[int, ...], repeats: int, warm_up: int, json_file: Path) -> None:
+def main(
+    networks: tuple[str, ...], *, sizes: tuple[int, ...], repeats: int, warm_up: int, seconds: float, json_file: Path
+) -> None:
     """Measure each network on the CPU, and on CUDA where there is a GPU; print a table and write a JSON record."""
+    effort = Effort(repeats, warm_up, seconds)
     devices = [torch.device("cpu"), *([torch.device("cuda")] if torch.cuda.is_available() else [])]
     rows = [
-        _row(name, device, side, arrangement, repeats=repeats, warm_up=warm_up)
+        _row(name, device, side, arrangement, effort=effort)
         for name in networks
         for device in devices
         for side in sizes
         for arrangement in ARRANGEMENTS
     ]
     contents = {
-        "repeats": repeats,
-        "warm_up": warm_up,
+        **asdict(effort),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "precision": {each.type: str(resolve_precision("auto", each)).removeprefix("torch.") for each in devices},
@@ -81,9 +100,7 @@ def main(networks: tuple[str, ...], sizes: tuple[int, ...], repeats: int, warm_u
     publish_record(json_file, benchmark="compute", contents=contents, text=compute_text)
 
 
-def _row(
-    name: str, device: torch.device, side: int, arrangement: Arrangement, *, repeats: int, warm_up: int
-) -> dict[str, Any]:
+def _row(name: str, device: torch.device, side: int, arrangement: Arrangement, *, effort: Effort) -> dict[str, Any]:
     config = NETWORKS[name]
     click.echo(f"{name}, {device.type}, {side}², {arrangement}", err=True)
     head = {
@@ -97,7 +114,7 @@ def _row(
     reason = _too_large(config, side, device)
     if reason:
         return {**head, "milliseconds": None, "working_mib": None, "skipped": reason}
-    cost = measure(arrange(config, device, side, arrangement), device, repeats=repeats, warm_up=warm_up)
+    cost = measure(arrange(config, device, side, arrangement), device, effort)
     return {**head, "milliseconds": cost.milliseconds, "working_mib": cost.working_mib, "skipped": None}
 
 
@@ -124,17 +141,16 @@ def arrange(config: UNetConfig, device: torch.device, side: int, arrangement: Ar
     return evaluate
 
 
-def measure(evaluate: Callable[[], object], device: torch.device, *, repeats: int, warm_up: int) -> Cost:
-    """Time an evaluation, by CUDA's events on a GPU, and watch the memory of another one."""
-    for _ in range(warm_up):
-        evaluate()
-    times = [_milliseconds(evaluate, device) for _ in range(repeats)]
+def measure(evaluate: Callable[[], object], device: torch.device, effort: Effort) -> Cost:
+    """Time evaluations, by CUDA's events on a GPU, and watch the memory of the first of them."""
+    effort.spend(lambda: _milliseconds(evaluate, device), times=effort.warm_up)
     _return_freed_memory()
     peak = PeakMemory(device.type)
     before = peak.mib()
-    evaluate()
+    first = _milliseconds(evaluate, device)
     after = peak.mib()
-    return Cost(statistics.median(times), None if before is None or after is None else after - before)
+    rest = effort.spend(lambda: _milliseconds(evaluate, device), times=effort.repeats - 1, spent=first)
+    return Cost(statistics.median([first, *rest]), None if before is None or after is None else after - before)
 
 
 def _return_freed_memory() -> None:

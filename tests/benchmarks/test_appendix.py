@@ -182,6 +182,13 @@ def test_each_network_is_measured_in_both_arrangements(tmp_path: Path) -> None:
     assert "| tiny | 0.03 M | 0.003 | cpu |" in present(tmp_path, "compute")[0]
 
 
+def test_what_takes_long_is_repeated_less() -> None:
+    effort = compute.Effort(repeats=10, warm_up=2, seconds=1.0)
+    assert effort.spend(lambda: 400.0, times=10) == [400.0] * 3
+    assert effort.spend(lambda: 400.0, times=2) == [400.0] * 2
+    assert effort.spend(lambda: 400.0, times=9, spent=2000.0) == []
+
+
 def test_both_arrangements_compute_the_same() -> None:
     planes = []
     for arrangement in compute.ARRANGEMENTS:
