@@ -36,9 +36,6 @@ from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, check_pixel_count
 from dirac_enhance.sixteen_bit import decode_png, decode_pnm, decode_tiff, is_deep_pnm
 from dirac_enhance.webp import read_webp_header
 
-DECODED_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
-"""Suffixes of the files that are read here, though their first bytes decide."""
-
 _LOSSLESS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
