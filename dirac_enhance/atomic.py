@@ -1,12 +1,26 @@
-"""Atomic file writing: a reader sees the whole new file, or what was there before; and the check that it will work."""
+"""Atomic file writing: a reader sees the whole new file, or what was there before; and the check that it will work.
+
+Whoever writes a temporary file holds a lock on it, of which the system lets go however that process ends. So one that
+can be locked is nobody's any more, and may be removed, even where several processes write to one folder.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from dirac_enhance.errors import InvalidImageError, OutputExistsError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked there, and nothing that a killed process left is removed
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.dirac-enhance\.[0-9a-f]{16}\.part")
 
 
 def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> None:
@@ -18,18 +32,58 @@ def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> 
         OutputExistsError: if `path` exists, or comes into being meanwhile, and `overwrite` is false.
         OSError: if the folder is missing, not writable or full.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    file = _create_temporary(path.parent)
+    temporary = Path(file.name)
     try:
-        with temporary.open("xb") as file:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if overwrite:
-            temporary.replace(path)
-        else:
-            _publish(temporary, path)
+            if fcntl is None:
+                file.close()  # Windows renames no open file; elsewhere the lock is held until the file has its name
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _publish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote to a folder.
+
+    Those that are being written stay, and so does whatever else is there, and all where nobody can tell.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):  # the folder is missing or unreadable; what needs it will say so
+        for path in [Path(entry) for entry in os.scandir(folder) if _TEMPORARY.fullmatch(entry.name)]:
+            with suppress(OSError):  # locked, or no file, or somebody else's
+                _remove_unlocked(path)
+
+
+def _create_temporary(folder: Path) -> IO[bytes]:
+    """Create a temporary file, locked while it is open."""
+    while True:
+        file = (folder / f".dirac-enhance.{secrets.token_hex(8)}.part").open("xb")
+        if fcntl is None:
+            return file
+        with suppress(OSError):  # a file system without locks, on which nothing is removed either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was taken for a leftover before it was locked
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file, unless a process holds its lock.
+
+    Raises:
+        OSError: if one does, or it cannot be removed.
+    """
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def _publish(temporary: Path, path: Path) -> None:

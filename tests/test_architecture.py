@@ -71,8 +71,8 @@ MAY_IMPORT = {
 HEAVY = "PIL compressai cv2 lpips matplotlib numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
-    " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
-    " networks.catalogue networks.config"
+    " weights_metadata guard host pipeline testing cli batch.inputs batch.leftovers batch.plan"
+    " diffusion.schedule_catalogue networks.catalogue networks.config"
     " picture rate_search encoding inspection comparison bench training.command_options"
 )
 
