@@ -97,6 +97,15 @@ def begins_as_decoded(data: bytes) -> bool:
     return any(start.match(data) for start, _ in _LOSSLESS)
 
 
+def check_is_decoded(header: bytes) -> None:
+    """Check by its first bytes that a file is of a format that `read_decoded_pixels` takes.
+
+    Raises:
+        InvalidBitstreamError: if it is still coded, or of no known format.
+    """
+    _find_class(header)
+
+
 def _find_class(data: bytes) -> type[ImageFile]:
     for start, file_class in _LOSSLESS:
         if start.match(data):
