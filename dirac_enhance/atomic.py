@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from dirac_enhance.errors import InvalidImageError, OutputExistsError
 
-try:
+if sys.platform != "win32":  # nothing is locked there, and nothing that a killed process left is removed
     import fcntl
-except ImportError:  # Windows: nothing is locked there, and nothing that a killed process left is removed
-    fcntl = None  # type: ignore[assignment]
 
 _TEMPORARY = re.compile(r"\.dirac-enhance\.[0-9a-f]{16}\.part")
 
@@ -39,7 +38,7 @@ def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> 
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is None:
+            if sys.platform == "win32":
                 file.close()  # Windows renames no open file; elsewhere the lock is held until the file has its name
             if overwrite:
                 temporary.replace(path)
@@ -54,10 +53,10 @@ def remove_leftovers(folder: Path) -> None:
 
     Those that are being written stay, and so does whatever else is there, and all where nobody can tell.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     with suppress(OSError):  # the folder is missing or unreadable; what needs it will say so
-        for path in [Path(entry) for entry in os.scandir(folder) if _TEMPORARY.fullmatch(entry.name)]:
+        for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
             with suppress(OSError):  # locked, or no file, or somebody else's
                 _remove_unlocked(path)
 
@@ -66,7 +65,7 @@ def _create_temporary(folder: Path) -> IO[bytes]:
     """Create a temporary file, locked while it is open."""
     while True:
         file = (folder / f".dirac-enhance.{secrets.token_hex(8)}.part").open("xb")
-        if fcntl is None:
+        if sys.platform == "win32":
             return file
         with suppress(OSError):  # a file system without locks, on which nothing is removed either
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -81,9 +80,10 @@ def _remove_unlocked(path: Path) -> None:
     Raises:
         OSError: if one does, or it cannot be removed.
     """
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+    if sys.platform != "win32":
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _publish(temporary: Path, path: Path) -> None:
