@@ -15,12 +15,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def not_enough_memory(purpose: str) -> InvalidImageError:
+def not_enough_memory(purpose: str, *, tiled: bool = False) -> InvalidImageError:
     """The error to raise where memory ran out: what for, and what to do.
 
     Args:
         purpose: as in "to decode it".
+        tiled: whether that works on tiles, which may be smaller.
     """
-    return InvalidImageError(
-        f"not enough memory {purpose}; end other programs, pass a smaller --tile, or cut the picture into parts"
-    )
+    smaller = "pass a smaller --tile, " if tiled else ""
+    return InvalidImageError(f"not enough memory {purpose}; end other programs, {smaller}or cut the picture into parts")

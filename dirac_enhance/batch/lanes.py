@@ -217,7 +217,7 @@ class Lanes:
             if isinstance(error, self._recipe.of_all_files):
                 raise
             if len(group) == 1:
-                yield failed(group[0].job, error, purpose="to enhance it")
+                yield failed(group[0].job, error, purpose="to enhance it", tiled=True)
             else:
                 for picture in group:
                     yield from self._enhance([picture], retried=True)

@@ -90,17 +90,18 @@ class Failed:
     error: Exception
 
 
-def failed(job: Job, error: Exception, *, purpose: str) -> Failed:
+def failed(job: Job, error: Exception, *, purpose: str, tiled: bool = False) -> Failed:
     """Tell that a file failed; of memory that ran out in one line, as it is the file's size that is at fault.
 
     Args:
         job: the file.
         error: what was raised.
         purpose: of the memory, as in "to enhance it".
+        tiled: whether that works on tiles, which may be smaller.
     """
     if not is_out_of_memory(error):
         return Failed(job, error)
-    named = InvalidImageError(f"{name_source(job.source)}: {not_enough_memory(purpose)}")
+    named = InvalidImageError(f"{name_source(job.source)}: {not_enough_memory(purpose, tiled=tiled)}")
     named.__cause__ = error
     return Failed(job, named)
 
