@@ -53,9 +53,9 @@ def test_a_file_is_read_once_whatever_it_is(tmp_path: Path, monkeypatch: pytest.
     host = load_host()
     open_path = Path.open
 
-    def note(path: Path, *mode: str) -> IO[Any]:
+    def note(path: Path, mode: str = "r") -> IO[Any]:
         reads.append(path.name)
-        return open_path(path, *mode)
+        return open_path(path, mode)
 
     monkeypatch.setattr(Path, "open", note)
 
