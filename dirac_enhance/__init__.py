@@ -47,7 +47,7 @@ from dirac_enhance.pixel_limit import MAX_PIXELS, check_pixel_count
 from dirac_enhance.window import Window
 
 if TYPE_CHECKING:
-    from dirac_enhance.colour_profile import cmyk_to_srgb
+    from dirac_enhance.colour_profile import cmyk_to_srgb, srgb_profile
     from dirac_enhance.device import resolve_device
     from dirac_enhance.enhancer import Enhancer, TrajectoryPoint, load_enhancer
     from dirac_enhance.host import CodecHost, PluginFailure, RegisteredCodec, load_host
@@ -104,6 +104,7 @@ __all__ = [
     "load_enhancer",
     "load_host",
     "resolve_device",
+    "srgb_profile",
 ]
 
 _OWNERS = {
@@ -119,6 +120,7 @@ _OWNERS = {
     "load_enhancer": "enhancer",
     "load_host": "host",
     "resolve_device": "device",
+    "srgb_profile": "colour_profile",
 }
 """Names imported on first use, because their module, or what it imports, costs time."""
 

@@ -1,12 +1,25 @@
-"""Atomic file writing: a reader sees the whole new file, or what was there before; and the check that it will work."""
+"""Atomic file writing: a reader sees the whole new file, or what was there before; and the check that it will work.
+
+Whoever writes a temporary file holds a lock on it, of which the system lets go however that process ends. So one that
+can be locked is nobody's any more, and may be removed, even where several processes write to one folder.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from dirac_enhance.errors import InvalidImageError, OutputExistsError
+
+if sys.platform != "win32":  # nothing is locked there, and nothing that a killed process left is removed
+    import fcntl
+
+_TEMPORARY = re.compile(r"\.dirac-enhance\.[0-9a-f]{16}\.part")
 
 
 def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> None:
@@ -18,18 +31,59 @@ def write_atomically(path: Path, content: bytes, *, overwrite: bool = False) -> 
         OutputExistsError: if `path` exists, or comes into being meanwhile, and `overwrite` is false.
         OSError: if the folder is missing, not writable or full.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    file = _create_temporary(path.parent)
+    temporary = Path(file.name)
     try:
-        with temporary.open("xb") as file:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if overwrite:
-            temporary.replace(path)
-        else:
-            _publish(temporary, path)
+            if sys.platform == "win32":
+                file.close()  # Windows renames no open file; elsewhere the lock is held until the file has its name
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _publish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote to a folder.
+
+    Those that are being written stay, and so does whatever else is there, and all where nobody can tell.
+    """
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # the folder is missing or unreadable; what needs it will say so
+        for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
+            with suppress(OSError):  # locked, or no file, or somebody else's
+                _remove_unlocked(path)
+
+
+def _create_temporary(folder: Path) -> IO[bytes]:
+    """Create a temporary file, locked while it is open."""
+    while True:
+        file = (folder / f".dirac-enhance.{secrets.token_hex(8)}.part").open("xb")
+        if sys.platform == "win32":
+            return file
+        with suppress(OSError):  # a file system without locks, on which nothing is removed either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was taken for a leftover before it was locked
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file, unless a process holds its lock.
+
+    Raises:
+        OSError: if one does, or it cannot be removed.
+    """
+    if sys.platform != "win32":
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _publish(temporary: Path, path: Path) -> None:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+_CREATED = slice(24, 36)
+"""Where a profile's header says when it was made (ICC.1:2022, section 7.2.8)."""
+_SOME_DAY = bytes.fromhex("07d0 0001 0001 0000 0000 0000")
+"""The first of January 2000, as year, month, day, hours, minutes and seconds of two bytes each."""
+
+
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB, for pixels that were converted to it; the same bytes on every day."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[_CREATED] = _SOME_DAY
+    return bytes(profile)
 
 
 def profile_name(profile: bytes) -> str | None:
@@ -70,7 +81,7 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     Args:
         image: of mode CMYK, 0 for no ink.
-        profile: its colour profile, which no longer holds for the result.
+        profile: its colour profile, which no longer holds for the result; that of `srgb_profile` does.
 
     Returns:
         An image of mode RGB in sRGB.

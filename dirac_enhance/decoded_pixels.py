@@ -28,16 +28,13 @@ from PIL.TiffImagePlugin import (
 from PIL.WebPImagePlugin import WebPImageFile
 
 from dirac_enhance.codec import BaseReconstruction, ImageMetadata
-from dirac_enhance.colour_profile import cmyk_to_srgb
+from dirac_enhance.colour_profile import cmyk_to_srgb, srgb_profile
 from dirac_enhance.errors import DiracWarning, InvalidBitstreamError, InvalidImageError
 from dirac_enhance.exif import read_orientation, upright_tiff
 from dirac_enhance.image_formats import PILLOW_METADATA_ERRORS, keep_descriptive_tags
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, check_pixel_count
 from dirac_enhance.sixteen_bit import decode_png, decode_pnm, decode_tiff, is_deep_pnm
 from dirac_enhance.webp import read_webp_header
-
-DECODED_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
-"""Suffixes of the files that are read here, though their first bytes decide."""
 
 _LOSSLESS: tuple[tuple[re.Pattern[bytes], type[ImageFile]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
@@ -68,7 +65,7 @@ def read_decoded_pixels(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     """Read a PNG, TIFF, BMP, PPM or lossless WebP file as what a codec decoded; see `BaseReconstruction.from_pixels`.
 
     Samples have 8 or 16 bits, in grayscale or colour, with alpha or without; palettes are resolved, and CMYK becomes
-    sRGB through its profile, which is then no longer reported. The EXIF orientation is reported, not applied.
+    sRGB through its profile, in whose place that of sRGB is reported. The EXIF orientation is reported, not applied.
 
     Args:
         data: the whole file.
@@ -98,6 +95,15 @@ def read_decoded_pixels(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
 def begins_as_decoded(data: bytes) -> bool:
     """Whether a file begins as those do that `read_decoded_pixels` takes; a WebP file may still be lossy."""
     return any(start.match(data) for start, _ in _LOSSLESS)
+
+
+def check_is_decoded(header: bytes) -> None:
+    """Check by its first bytes that a file is of a format that `read_decoded_pixels` takes.
+
+    Raises:
+        InvalidBitstreamError: if it is still coded, or of no known format.
+    """
+    _find_class(header)
 
 
 def _find_class(data: bytes) -> type[ImageFile]:
@@ -141,7 +147,7 @@ def _read(data: bytes, file_class: type[ImageFile], *, max_pixels: int) -> BaseR
     deep = _decoder_of_deep_samples(picture, data)
     samples = _eight_bit_samples(picture) if deep is None else deep(data)
     if picture.mode == "CMYK":
-        metadata = replace(metadata, icc_profile=None)
+        metadata = replace(metadata, icc_profile=srgb_profile())
     if samples.dtype == np.uint8:
         return BaseReconstruction.from_pixels(_to_planes(samples), metadata=metadata)
     if (samples.shape[1], samples.shape[0]) != picture.size:

@@ -6,6 +6,8 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,8 +210,7 @@ class Enhancer:
             for base in bases
         ]
         planes = torch.cat(padded) if len(padded) > 1 else padded[0]
-        home = self.device if len(bases) * height * width <= BATCH_PIXELS else torch.device("cpu")
-        return planes.to(home).mul(2).sub_(1)
+        return planes.mul(2).sub_(1)
 
     def _walk(
         self,
@@ -219,11 +220,48 @@ class Enhancer:
         *,
         sample: int,
     ) -> Iterator[tuple[Evaluation, Tensor]]:
+        """Sample the residuals of pictures; settings are checked before the first evaluation.
+
+        The planes of a batch are kept on the device. Where it has no memory for them beside the network, or runs out of
+        it underway, they move to host memory, as those of larger pictures are from the start, and the walk begins anew:
+        the noise is the same, so it goes on where it was.
+        """
+        planes = self._prepare(bases)
+        sample_from = self._sampler(bases, plan, sampling, sample=sample)
+        if self.device.type == "cpu" or planes.numel() > 3 * BATCH_PIXELS:
+            return sample_from(planes)
+        sample_from(planes)  # checks the settings
+
+        def walk() -> Iterator[tuple[Evaluation, Tensor]]:
+            done = 0
+            try:
+                for point in sample_from(planes.to(self.device)):
+                    yield point
+                    del point  # two residuals would be in memory during the next evaluation
+                    done += 1
+            except torch.cuda.OutOfMemoryError:
+                pass
+            else:
+                return
+            torch.cuda.empty_cache()  # out here the failed frames, which held its tensors, are gone
+            yield from islice(sample_from(planes), done, None)
+
+        return walk()
+
+    def _sampler(
+        self,
+        bases: Sequence[BaseReconstruction],
+        plan: tuple[Evaluation, ...],
+        sampling: SamplingSettings,
+        *,
+        sample: int,
+    ) -> Callable[[Tensor], Iterator[tuple[Evaluation, Tensor]]]:
+        """Return what samples the residuals of these pictures from their planes, wherever those are."""
         rate_factors = [base.rate_factor for base in bases]
         known = [math.nan if rate is None else rate for rate in rate_factors]
-        return sample_residual(
+        return partial(
+            sample_residual,
             self.predictor,
-            self._prepare(bases),
             schedule=self.schedule,
             evaluations=plan,
             noise=NoiseField(sampling.seed, sample),

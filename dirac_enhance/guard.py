@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dirac_enhance.codec import Codec, EncodingCodec
 from dirac_enhance.contract import find_fault
 from dirac_enhance.errors import DiracError, InvalidBitstreamError, InvalidImageError, PluginError
+from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
 from dirac_enhance.pixel_limit import is_pillow_bomb
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class GuardedCodec:
         try:
             base = self._call("", lambda: self.codec.decode(data))
         except InvalidImageError as error:  # a `BaseReconstruction` of the wrong shape or type
-            if isinstance(error.__cause__, MemoryError):
+            if error.__cause__ is not None and is_out_of_memory(error.__cause__):
                 raise
             raise PluginError(f"{self.plugin} broke its contract: {error}") from error
         fault = find_fault(base)
@@ -97,9 +98,9 @@ class GuardedCodec:
             return method()
         except DiracError:
             raise
-        except MemoryError as cause:
-            raise InvalidImageError(f"not enough memory {purpose or 'to decode it'}") from cause
         except (Exception, SystemExit) as cause:
+            if is_out_of_memory(cause):
+                raise not_enough_memory(purpose or "to decode it") from cause
             if is_pillow_bomb(cause):
                 raise InvalidBitstreamError(f"the file claims too many pixels: {cause}") from cause
             failed = f"failed {purpose}".rstrip()

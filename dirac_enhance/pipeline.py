@@ -26,9 +26,10 @@ from dirac_enhance.errors import (
 )
 from dirac_enhance.guard import guard_codec
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
+from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
-from dirac_enhance.streams import name_source, read_source
+from dirac_enhance.streams import name_source, open_source
 from dirac_enhance.subject import about
 
 if TYPE_CHECKING:
@@ -159,7 +160,10 @@ def decode_file(path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) 
     """
     if choice.enhancer_id is not None:
         return _read_pixels(path, host, choice)
-    return decode_content(read_source(path), path, host, choice=choice)
+    with open_source(path) as source:
+        codec = _choose_codec(source.header, path, host, choice)
+        content = source.read()
+    return Decoded(codec, _decode(content, codec, path=path, max_pixels=choice.max_pixels))
 
 
 def decode_content(content: bytes, path: Path, host: CodecHost, *, choice: CodecChoice = DETECTED) -> Decoded:
@@ -171,13 +175,18 @@ def decode_content(content: bytes, path: Path, host: CodecHost, *, choice: Codec
         host: the codecs to choose from.
         choice: of one of them; its `enhancer_id` is None.
     """
-    codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(content, host, path=path)
-    codec = replace(codec, codec=_limit_pixels(configure_codec(codec.codec, choice.options), choice))
+    codec = _choose_codec(content[:HEADER_BYTES], path, host, choice)
     return Decoded(codec, _decode(content, codec, path=path, max_pixels=choice.max_pixels))
 
 
+def _choose_codec(header: bytes, path: Path, host: CodecHost, choice: CodecChoice) -> RegisteredCodec:
+    """Return the codec of a file that begins with `header`, its options set."""
+    codec = host.codec(choice.codec_id) if choice.codec_id != AUTO else _detect(header, host, path=path)
+    return replace(codec, codec=_limit_pixels(configure_codec(codec.codec, choice.options), choice))
+
+
 def _read_pixels(path: Path, host: CodecHost, choice: CodecChoice) -> Decoded:
-    from dirac_enhance.decoded_pixels import read_decoded_pixels
+    from dirac_enhance.decoded_pixels import check_is_decoded, read_decoded_pixels
 
     if choice.codec_id != AUTO or choice.options:
         raise CodecOptionError(
@@ -187,20 +196,25 @@ def _read_pixels(path: Path, host: CodecHost, choice: CodecChoice) -> Decoded:
     codec = host.codec(choice.enhancer_id or "")
     try:
         with about(name_source(path)):
-            return Decoded(codec, read_decoded_pixels(read_source(path), max_pixels=choice.max_pixels))
+            with open_source(path) as source:
+                check_is_decoded(source.header)
+                content = source.read()
+            return Decoded(codec, read_decoded_pixels(content, max_pixels=choice.max_pixels))
     except InvalidBitstreamError as error:
         raise InvalidBitstreamError(f"{name_source(path)}: {error}") from error
-    except MemoryError as cause:
-        raise InvalidImageError(f"{name_source(path)}: not enough memory to read it") from cause
+    except (MemoryError, RuntimeError) as cause:
+        if not is_out_of_memory(cause):
+            raise
+        raise InvalidImageError(f"{name_source(path)}: {not_enough_memory('to decode it')}") from cause
 
 
-def _detect(content: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
+def _detect(header: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
     try:
-        return host.codec_for(content[:HEADER_BYTES], path.suffix)
+        return host.codec_for(header, path.suffix)
     except UnknownCodecError as error:
         from dirac_enhance.decoded_pixels import begins_as_decoded
 
-        raster = begins_as_decoded(content)
+        raster = begins_as_decoded(header)
         hint = "; for decoded pixels pass the codec of their artefacts, --enhancer ID" if raster else ""
         raise UnknownCodecError(f"{name_source(path)}: {error}{hint}") from error
 

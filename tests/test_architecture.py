@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "tiles": "window",
     "tiling": "device diffusion errors tiles",
     "exif": "errors",
-    "streams": "errors",
+    "streams": "codec errors",
+    "out_of_memory": "errors",
     "subject": "",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour_profile errors exif",
@@ -50,13 +51,14 @@ MAY_IMPORT = {
     "decoded_pixels": "codec colour_profile errors exif image_formats pixel_limit sixteen_bit webp",
     "transparency": "",
     "host": "codec contract errors hookspecs weights",
-    "guard": "codec contract errors host pixel_limit",
+    "guard": "codec contract errors host out_of_memory pixel_limit",
     "enhancer": "codec device diffusion errors networks sampling tiling transparency weights window",
-    "pipeline": "atomic codec decoded_pixels enhancer errors guard host image pixel_limit sampling streams subject",
-    "batch": "atomic codec device enhancer errors host image image_formats pipeline sampling streams",
+    "pipeline": "atomic codec decoded_pixels enhancer errors guard host image out_of_memory pixel_limit sampling"
+    " streams subject",
+    "batch": "atomic codec device enhancer errors host image image_formats out_of_memory pipeline sampling streams",
     "picture": "codec colour_profile errors host image pipeline streams",
     "rate_search": "codec errors",
-    "encoding": "atomic codec colour_profile errors guard host picture pipeline rate_search",
+    "encoding": "atomic codec colour_profile errors guard host out_of_memory picture pipeline rate_search",
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
@@ -70,9 +72,9 @@ MAY_IMPORT = {
 # Imported at the top of no module that the command line loads before it knows what to do.
 HEAVY = "PIL compressai cv2 lpips matplotlib numpy safetensors spandrel torch torchvision tqdm"
 LIGHT = (
-    "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
-    " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
-    " networks.catalogue networks.config"
+    "__init__ __main__ errors window hookspecs sampling atomic codec contract out_of_memory pixel_limit streams subject"
+    " weights weights_metadata guard host pipeline testing cli batch.inputs batch.leftovers batch.plan"
+    " diffusion.schedule_catalogue networks.catalogue networks.config"
     " picture rate_search encoding inspection comparison bench training.command_options training.lineage"
 )
 

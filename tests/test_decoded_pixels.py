@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from dirac_enhance import DiracWarning, ImageMetadata, InvalidBitstreamError
+from dirac_enhance import DiracWarning, ImageMetadata, InvalidBitstreamError, srgb_profile
 from dirac_enhance.decoded_pixels import read_decoded_pixels
 from dirac_enhance.sixteen_bit import encode_tiff
 
@@ -125,7 +125,7 @@ def test_pnm_of_more_than_8_bits_is_scaled_by_its_maximum(kind: str, channels: i
 
 
 @pytest.mark.parametrize("profile", [None, b"no profile"])
-def test_cmyk_tiff_becomes_srgb_and_its_profile_is_dropped(profile: bytes | None) -> None:
+def test_cmyk_tiff_becomes_srgb_and_its_profile_is_replaced(profile: bytes | None) -> None:
     picture = _picture("CMYK")
     data = _save(picture, "TIFF", icc_profile=profile)
 
@@ -134,7 +134,7 @@ def test_cmyk_tiff_becomes_srgb_and_its_profile_is_dropped(profile: bytes | None
         base = read_decoded_pixels(data)
 
     assert torch.equal(base.pixels, torch.from_numpy(numpy.array(picture.convert("RGB"))).permute(2, 0, 1) / 255)
-    assert base.metadata.icc_profile is None
+    assert base.metadata.icc_profile == srgb_profile()
     assert [each.category for each in given] == ([DiracWarning] if profile else [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import torch
@@ -49,14 +50,14 @@ def test_a_file_is_read_once_whatever_it_is(tmp_path: Path, monkeypatch: pytest.
     for name in ("coded.jpg", "image.png", "lossy.webp"):
         Image.radial_gradient("L").resize((24, 16)).convert("RGB").save(tmp_path / name)
     reads: list[str] = []
-    read_bytes = Path.read_bytes
-
-    def note(path: Path) -> bytes:
-        reads.append(path.name)
-        return read_bytes(path)
-
-    monkeypatch.setattr(Path, "read_bytes", note)
     host = load_host()
+    open_path = Path.open
+
+    def note(path: Path, mode: str = "r") -> IO[Any]:
+        reads.append(path.name)
+        return open_path(path, mode)
+
+    monkeypatch.setattr(Path, "open", note)
 
     for name in ("coded.jpg", "image.png", "lossy.webp"):
         assert read_picture(tmp_path / name, host).pixels.shape == (3, 16, 24)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from dirac_enhance.batch.plan import Plan, is_done
-from dirac_enhance.batch.recipe import OF_ALL_FILES, DecodedFile, Failed, Outcome, Skipped
+from dirac_enhance.batch.recipe import OF_ALL_FILES, DecodedFile, Failed, Outcome, Skipped, failed
 from dirac_enhance.errors import OutputExistsError
 from dirac_enhance.pipeline import DETECTED, CodecChoice, decode_to_file
 
@@ -40,5 +40,5 @@ def _decode(job: Job, plan: Plan, *, host: CodecHost, output: OutputSettings, ch
     except OutputExistsError as error:
         return Failed(job, error) if plan.alone else Skipped(job)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
-        return Failed(job, error)
+        return failed(job, error, purpose="to write its result")
     return DecodedFile(job)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dirac_enhance.batch.handover import PixelQueue
 from dirac_enhance.batch.plan import Job, Plan, is_done
-from dirac_enhance.batch.recipe import Failed, Recipe, Skipped
+from dirac_enhance.batch.recipe import Failed, Recipe, Skipped, failed
 from dirac_enhance.errors import InvalidImageError
 from dirac_enhance.image import check_output
 from dirac_enhance.pipeline import Decoded, decode_file
@@ -83,9 +83,10 @@ def _decode(job: Job, recipe: Recipe, plan: Plan) -> DecodedPicture | Skipped | 
         enhancer = recipe.load_enhancer_of(decoded.codec)
         padded_size = enhancer.padded_size(decoded.base)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
+        told = failed(job, error, purpose="to decode it")
         if not plan.alone:
-            _forget_frames(error)
-        return Failed(job, error)
+            _forget_frames(told.error)
+        return told
     return DecodedPicture(job, decoded, enhancer, padded_size, time.perf_counter() - started)
 
 

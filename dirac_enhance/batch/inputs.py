@@ -21,6 +21,15 @@ RESULT_ENDING = ".enhanced.png"
 
 STANDARD_INPUT = "-"
 
+SHARED_SUFFIXES = frozenset((".bin", ".bit", ".dat", ".data", ".img", ".out", ".raw"))
+"""Suffixes that say nothing: whatever codec claims one, firmware and disk images have it, too."""
+
+DECODED_SUFFIXES = frozenset((".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp"))
+"""Suffixes of the files that are searched for decoded pixels; their first bytes decide when they are read."""
+
+OF_NO_CODEC = "of no known codec"
+NO_DECODED_PICTURE = "of no format for decoded pictures"
+
 Recognises = Callable[[Path], bool]
 """Says whether a file found in a folder is a picture to enhance."""
 
@@ -47,12 +56,14 @@ class Inputs:
         refused: one error for each argument, or folder below one, that cannot be used.
         ignored: files in the folders that are no pictures.
         alone: the only input is a file that was named by itself.
+        ignored_as: what those ignored are, as `OF_NO_CODEC`.
     """
 
     sources: tuple[Source, ...]
     refused: tuple[InvalidImageError, ...] = ()
     ignored: tuple[Path, ...] = ()
     alone: bool = False
+    ignored_as: str = OF_NO_CODEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +77,13 @@ class FolderSearch:
         recognises: says which files are pictures.
         spared: a folder below which nothing is searched, the one for the results; None for none.
         ending: what the names of results end in that lie beside their sources.
+        ignored_as: what other files are, as `OF_NO_CODEC`.
     """
 
     recognises: Recognises
     spared: Path | None = None
     ending: str = RESULT_ENDING
+    ignored_as: str = OF_NO_CODEC
 
 
 Found = Source | InvalidImageError | Path
@@ -84,7 +97,7 @@ def find_inputs(
     search: FolderSearch | None = None,
     ending: str = RESULT_ENDING,
 ) -> Inputs:
-    """Find the files to enhance; nothing is opened but files in folders whose suffix no codec knows.
+    """Find the files to enhance; nothing is opened but files in folders whose suffix does not tell.
 
     Args:
         named: files, folders, and patterns in which `*`, `?`, `[…]` and, for any depth of folders, `**` stand for
@@ -105,6 +118,7 @@ def find_inputs(
         tuple(each for each in found if isinstance(each, InvalidImageError)),
         tuple(each for each in found if isinstance(each, Path)),
         alone=bool(alone),
+        ignored_as=OF_NO_CODEC if search is None else search.ignored_as,
     )
 
 
@@ -116,9 +130,12 @@ def read_list(content: bytes) -> tuple[str, ...]:
 
 
 def recognise_by(codecs: Iterable[Codec]) -> Recognises:
-    """Recognise the files of these codecs, by their suffix or else their header."""
+    """Recognise the files of these codecs, by their suffix or else their header.
+
+    A suffix of a codec's own is enough, so that a damaged file is tried, and reported; one of `SHARED_SUFFIXES` is not.
+    """
     known = tuple(codecs)
-    suffixes = {suffix for codec in known for suffix in codec.file_suffixes}
+    suffixes = {suffix for codec in known for suffix in codec.file_suffixes} - SHARED_SUFFIXES
 
     def recognises(path: Path) -> bool:
         if path.suffix.lower() in suffixes:
@@ -131,6 +148,11 @@ def recognise_by(codecs: Iterable[Codec]) -> Recognises:
         return any(_detects(codec, header) for codec in known)
 
     return recognises
+
+
+def recognise_decoded(path: Path) -> bool:
+    """Recognise files that may hold decoded pixels, by their suffix."""
+    return path.suffix.lower() in DECODED_SUFFIXES
 
 
 def _detects(codec: Codec, header: bytes) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from dirac_enhance.batch.decoding import DecodedPicture
-from dirac_enhance.batch.recipe import Enhanced, Failed, Recipe
+from dirac_enhance.batch.recipe import Enhanced, Failed, Recipe, failed
 from dirac_enhance.batch.writing import EnhancedPicture
 from dirac_enhance.device import reproducible_convolutions
 from dirac_enhance.enhancer import BATCH_PIXELS
@@ -217,7 +217,7 @@ class Lanes:
             if isinstance(error, self._recipe.of_all_files):
                 raise
             if len(group) == 1:
-                yield Failed(group[0].job, error)
+                yield failed(group[0].job, error, purpose="to enhance it", tiled=True)
             else:
                 for picture in group:
                     yield from self._enhance([picture], retried=True)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dirac_enhance.batch.plan import Job
-from dirac_enhance.errors import CodecOptionError, DeviceError, SamplingError
+from dirac_enhance.errors import CodecOptionError, DeviceError, InvalidImageError, SamplingError
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings
+from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
 from dirac_enhance.pipeline import DETECTED, CodecChoice
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
+from dirac_enhance.streams import name_source
 
 if TYPE_CHECKING:
     from dirac_enhance.enhancer import Enhancer
@@ -86,6 +88,22 @@ class Failed:
 
     job: Job
     error: Exception
+
+
+def failed(job: Job, error: Exception, *, purpose: str, tiled: bool = False) -> Failed:
+    """Tell that a file failed; of memory that ran out in one line, as it is the file's size that is at fault.
+
+    Args:
+        job: the file.
+        error: what was raised.
+        purpose: of the memory, as in "to enhance it".
+        tiled: whether that works on tiles, which may be smaller.
+    """
+    if not is_out_of_memory(error):
+        return Failed(job, error)
+    named = InvalidImageError(f"{name_source(job.source)}: {not_enough_memory(purpose, tiled=tiled)}")
+    named.__cause__ = error
+    return Failed(job, named)
 
 
 Outcome = Enhanced | DecodedFile | Skipped | Failed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dirac_enhance.atomic import create_folder
 from dirac_enhance.batch.plan import Plan
-from dirac_enhance.batch.recipe import Enhanced, Failed, Outcome, Recipe, Skipped, raise_if_of_all
+from dirac_enhance.batch.recipe import Enhanced, Failed, Outcome, Recipe, Skipped, failed, raise_if_of_all
 from dirac_enhance.errors import OutputExistsError
 from dirac_enhance.image import write_image
 
@@ -89,5 +89,5 @@ class Writing:
         except OutputExistsError as error:
             return Failed(outcome.job, error) if self._plan.alone else Skipped(outcome.job)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one file, the others go on
-            return Failed(outcome.job, error)
+            return failed(outcome.job, error, purpose="to write its result")
         return replace(outcome, seconds=outcome.seconds + time.perf_counter() - started)

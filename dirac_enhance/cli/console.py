@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from dirac_enhance.errors import DiracError, DiracWarning, OutputPathError, PluginWarning
+from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
 from dirac_enhance.streams import STANDARD_STREAM
 from dirac_enhance.subject import current_subject
 
@@ -76,6 +77,10 @@ def errors_as_lines() -> Iterator[None]:
         raise click.UsageError(printable_line(error)) from error
     except DiracError as error:
         raise click.ClickException(printable_line(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise click.ClickException(str(not_enough_memory("for this"))) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None

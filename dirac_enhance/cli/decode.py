@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from dirac_enhance.batch.leftovers import clear_leftovers
 from dirac_enhance.cli.imports import quick_imports
 from dirac_enhance.cli.inputs import Request, input_options, plan_request
 from dirac_enhance.cli.options import result_options, source_options
@@ -57,6 +58,7 @@ def decode(
     """
     request = Request(files, recursive, files_from, output, overwrite)
     inputs, plan = plan_request(request, host, codec_id=codec_id, enhancer_id=enhancer_id, ending=ENDING)
+    clear_leftovers(plan)
     tally = Tally(plan, verbosity or "normal", verb="decoded")
     tally.begin(inputs)
     if plan.jobs:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dirac_enhance.batch.inputs import RESULT_ENDING
+from dirac_enhance.batch.leftovers import clear_leftovers
 from dirac_enhance.cli.imports import quick_imports
 from dirac_enhance.cli.inputs import Request, input_options, plan_request
 from dirac_enhance.cli.options import network_options, result_options, sampling_options, source_options
@@ -78,6 +79,7 @@ def enhance(
     _check_settings(host, codec_id, codec_options, weights)
     request = Request(files, recursive, files_from, output, overwrite)
     inputs, plan = plan_request(request, host, codec_id=codec_id, enhancer_id=enhancer_id, ending=RESULT_ENDING)
+    clear_leftovers(plan)
     tally = Tally(plan, verbosity or "normal")
     tally.begin(inputs)
     if plan.jobs:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dirac_enhance.batch.inputs import STANDARD_INPUT, FolderSearch, Inputs, find_inputs, read_list, recognise_by
+from dirac_enhance.batch.inputs import (
+    NO_DECODED_PICTURE,
+    STANDARD_INPUT,
+    FolderSearch,
+    Inputs,
+    find_inputs,
+    read_list,
+    recognise_by,
+    recognise_decoded,
+)
 from dirac_enhance.batch.plan import Plan, plan_batch
 
 if TYPE_CHECKING:
@@ -99,17 +108,12 @@ def plan_request(
     if enhancer_id is not None:
         host.codec(enhancer_id)
     codecs = host.codecs.values() if codec_id == "auto" else [host.codec(codec_id)]  # an unknown one ends the command
-    recognises = recognise_by(each.codec for each in codecs) if enhancer_id is None else _has_decoded_suffix
     spared = Path(request.output) if request.output else None
-    search = FolderSearch(recognises, spared=spared, ending=ending) if request.recursive else None
-    inputs = _find(request.files, request.files_from, search, ending=ending)
+    search = FolderSearch(recognise_by(each.codec for each in codecs), spared=spared, ending=ending)
+    if enhancer_id is not None:
+        search = replace(search, recognises=recognise_decoded, ignored_as=NO_DECODED_PICTURE)
+    inputs = _find(request.files, request.files_from, search if request.recursive else None, ending=ending)
     return inputs, plan_batch(inputs, request.output, overwrite=request.overwrite, ending=ending)
-
-
-def _has_decoded_suffix(path: Path) -> bool:
-    from dirac_enhance.decoded_pixels import DECODED_SUFFIXES
-
-    return path.suffix.lower() in DECODED_SUFFIXES
 
 
 def _command_meant(text: str) -> str | None:

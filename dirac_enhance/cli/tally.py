@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 
+MOST_KINDS = 6
+"""Suffixes that are named of the files that were ignored."""
+
 
 class Tally:
     """Prints what becomes of each file, and counts.
@@ -33,6 +36,7 @@ class Tally:
         self._verbosity = verbosity
         self._verb = verb
         self._counts: Counter[str] = Counter(skipped=len(plan.skipped), failed=len(plan.refused))
+        self._ignored: str | None = None
 
     @property
     def failures(self) -> int:
@@ -41,13 +45,14 @@ class Tally:
 
     def begin(self, inputs: Inputs) -> None:
         """Print what is known before anything is done."""
+        self._ignored = _sum_up_ignored(inputs) if inputs.ignored else None
         for error in self._plan.refused:
             report(error)
         if not (inputs.sources or inputs.refused):
             remark("no file of a known codec is there; `dirac-enhance codecs` lists the codecs")
         if self._verbosity == "verbose":
             for path in inputs.ignored:
-                remark(f"{path}: ignored, of no known codec")
+                remark(f"{path}: ignored, {inputs.ignored_as}")
             for job in self._plan.skipped:
                 remark(f"{job.source}: skipped, '{job.target}' is there")
 
@@ -69,7 +74,12 @@ class Tally:
             raise
 
     def end(self) -> None:
-        """Print the counts, unless the run was over a single file or has nothing to complain of and is quiet."""
+        """Print the counts, unless the run was over a single file or has nothing to complain of and is quiet.
+
+        Files that were ignored are counted, too, in a line before, which a quiet run leaves out.
+        """
+        if self._ignored is not None and self._verbosity != "quiet":
+            remark(self._ignored)
         if not self._plan.alone and (self._verbosity != "quiet" or self.failures):
             remark(", ".join(f"{self._counts[name]} {name}" for name in (self._verb, "skipped", "failed")))
 
@@ -103,6 +113,19 @@ class Tally:
             remark(f"{done.job.source}: {', '.join(_describe(done))}")
         if self._verbosity != "quiet":
             print_result(done.job.target)
+
+
+def _sum_up_ignored(inputs: Inputs) -> str:
+    """Say how many files were ignored, of which suffixes, and how to have those taken that may be decoded pictures."""
+    from dirac_enhance.batch.inputs import OF_NO_CODEC, recognise_decoded
+
+    count = len(inputs.ignored)
+    by_suffix = Counter(path.suffix.lower() or "without a suffix" for path in inputs.ignored)
+    kinds = [f"{number} {suffix}" for suffix, number in sorted(by_suffix.items(), key=lambda item: (-item[1], item[0]))]
+    listed = ", ".join([*kinds[:MOST_KINDS], *(["others"] if len(kinds) > MOST_KINDS else [])])
+    hinted = inputs.ignored_as == OF_NO_CODEC and any(map(recognise_decoded, inputs.ignored))
+    hint = "; for decoded pictures pass the codec of their artefacts, --enhancer ID" if hinted else ""
+    return f"{count} file{'s' * (count != 1)} ignored, {inputs.ignored_as}: {listed}{hint}"
 
 
 def _describe(enhanced: Enhanced) -> tuple[str, ...]:

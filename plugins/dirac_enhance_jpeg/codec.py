@@ -92,7 +92,7 @@ class JpegCodec:
     def decode(self, data: bytes) -> BaseReconstruction:
         """Decode a whole file; `rate_factor` is the quality estimated from the luminance quantisation table.
 
-        CMYK is converted to sRGB through the embedded profile, where there is one, which is then no longer reported.
+        CMYK is converted to sRGB, through the embedded profile where there is one; sRGB's is reported in its place.
 
         Raises:
             InvalidBitstreamError: if `data` is empty, truncated, damaged, not a JPEG, or of more than `max_pixels`.

@@ -20,6 +20,7 @@ from dirac_enhance import (
     InvalidBitstreamError,
     check_pixel_count,
     cmyk_to_srgb,
+    srgb_profile,
 )
 from dirac_enhance_jpeg.details import jpeg_details
 from dirac_enhance_jpeg.exif import read_exif
@@ -53,7 +54,7 @@ def read_jpeg(data: bytes, *, max_pixels: int) -> BaseReconstruction:
     grayscale = image.mode == "L"
     exif = read_exif(image.info.get("exif"))
     metadata = ImageMetadata(
-        icc_profile=None if image.mode == "CMYK" else profile,
+        icc_profile=srgb_profile() if image.mode == "CMYK" else profile,
         exif=exif.raw,
         xmp=image.info.get("xmp"),
         dpi=_dpi(image) or exif.dpi,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,23 @@ def test_pictures_are_recognised_by_suffix_or_else_by_header(working_folder: Pat
     assert recognises(Path("b.bin"))
     assert not recognises(Path("notes.txt"))
     assert not recognises(Path("missing"))
+
+
+def test_a_suffix_that_anything_has_is_no_sign_of_a_codec(working_folder: Path) -> None:
+    _make(working_folder, "firmware.bin", "empty.VVC")
+    Path("stream.bin").write_bytes(b"\0\0\0\1VVC")
+
+    @dataclass(frozen=True, slots=True)
+    class Video(JpegCodec):
+        @property
+        def file_suffixes(self) -> tuple[str, ...]:
+            return (".vvc", ".bin")
+
+        def detect(self, header: bytes) -> bool:
+            return header.startswith(b"\0\0\0\1")
+
+    recognises = recognise_by([Video()])
+    assert [recognises(Path(name)) for name in ("firmware.bin", "stream.bin", "empty.VVC")] == [False, True, True]
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "null\0byte"])

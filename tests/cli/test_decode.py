@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from dirac_enhance import srgb_profile
 from small_pictures import save_turned
 
 Run = Callable[..., Result]
@@ -37,6 +38,15 @@ def test_orientation_is_applied(run: Run, photo: Path) -> None:
     assert run("decode", photo, "-o", photo.with_name("x.webp")).exit_code == 0
     with Image.open(photo.with_name("x.webp")) as decoded:
         assert decoded.size == (40, 56)
+
+
+def test_cmyk_arrives_with_the_profile_of_srgb_and_without_its_own(run: Run, photo: Path) -> None:
+    with Image.open(photo) as picture:
+        picture.convert("CMYK").save(photo, icc_profile=b"one for a press")
+
+    assert run("decode", photo).exit_code == 0
+    with Image.open(photo.with_name("photo.decoded.png")) as decoded:
+        assert (decoded.mode, decoded.info["icc_profile"]) == ("RGB", srgb_profile())
 
 
 def test_several_go_to_a_folder_and_a_bad_one_stops_nothing(run: Run, photo: Path, tmp_path: Path) -> None:
@@ -128,8 +138,9 @@ def test_a_folder_s_tree_is_mirrored_and_a_second_run_goes_on(run: Run, jpeg_byt
     (tmp_path / "album" / "notes.txt").write_text("by the sea")
     folders = (tmp_path / "album", "--recursive", "-o", tmp_path / "plain")
 
-    assert run("decode", *folders).stderr.splitlines()[-2:] == [
+    assert run("decode", *folders).stderr.splitlines()[-3:] == [
         f"{tmp_path / 'album' / '2020' / 'b.jpg'} (2 of 2)",
+        "1 file ignored, of no known codec: 1 .txt",
         "2 decoded, 0 skipped, 0 failed",
     ]
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")) == [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -12,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from dirac_enhance import CodecHost, WeightsFile
+from dirac_enhance import CodecHost, RegisteredCodec, WeightsFile
 from dirac_enhance.cli.group import build_group
+from dirac_enhance_vtm import VtmCodec
 
 Run = Callable[..., Result]
 
@@ -77,8 +80,9 @@ def test_a_second_run_does_what_is_left_without_touching_the_rest(run: Run, albu
     result = run(album, "-r", "-o", better)
 
     assert (result.exit_code, result.stdout) == (0, f"{better / '2020' / 'b.png'}\n")
-    assert result.stderr.splitlines()[-2:] == [
+    assert result.stderr.splitlines()[-3:] == [
         f"{album / '2020' / 'b.jpg'} (3 of 3)",
+        "1 file ignored, of no known codec: 1 .txt",
         "1 enhanced, 2 skipped, 0 failed",
     ]
     assert (better / "a.png").read_bytes() == b"as it was"
@@ -196,6 +200,54 @@ def test_verbose_names_what_is_ignored_and_skipped(run: Run, album: Path, tmp_pa
     assert f"{album / 'notes.txt'}: ignored, of no known codec\n" in result.stderr
     assert f"{album / 'a.jpg'}: skipped, '{tmp_path / 'better' / 'a.png'}' is there\n" in result.stderr
     assert result.stderr.count("3 evaluations") == 2
+
+
+IGNORED = (
+    "6 files ignored, of no known codec: 2 .png, 1 .bin, 1 .gif, 1 .txt, 1 without a suffix;"
+    " for decoded pictures pass the codec of their artefacts, --enhancer ID"
+)
+
+
+@pytest.fixture
+def mixed(album: Path) -> Path:
+    """That album with what else such folders hold."""
+    (album / "firmware.bin").write_bytes(bytes(range(256)) * 20)
+    (album / "README").touch()
+    for name in ("frame.png", "2020/frame.png", "moving.gif"):
+        Image.new("RGB", (8, 8)).save(album / name)
+    return album
+
+
+def test_of_a_mixed_folder_pictures_are_enhanced_and_the_rest_is_counted(
+    host: CodecHost, mixed: Path, tmp_path: Path
+) -> None:
+    codecs = {**host.codecs, "vtm": RegisteredCodec(VtmCodec(), None, "dirac-enhance", "1.0")}
+    run_both = partial(CliRunner().invoke, build_group(replace(host, codecs=codecs)))
+
+    result = run_both([str(mixed), "-r", "-o", str(tmp_path / "better"), "--steps", "1"])
+
+    assert (result.exit_code, [line for line in result.stderr.splitlines() if line.startswith("Error")]) == (0, [])
+    assert result.stderr.splitlines()[-2:] == [
+        IGNORED,
+        "3 enhanced, 0 skipped, 0 failed",
+    ]
+    assert "ignored" not in run_both([str(mixed), "-r", "-o", str(tmp_path / "better"), "--quiet"]).stderr
+
+
+def test_of_a_mixed_folder_decoded_pictures_are_enhanced_when_asked_for(run: Run, mixed: Path, tmp_path: Path) -> None:
+    result = run(mixed, "-r", "-o", tmp_path / "better", "--enhancer", "jpeg", "--steps", "1")
+
+    assert (result.exit_code, _tree(tmp_path / "better")) == (0, ["2020/frame.png", "frame.png"])
+    assert result.stderr.splitlines()[-2] == (
+        "7 files ignored, of no format for decoded pictures: 3 .jpg, 1 .bin, 1 .gif, 1 .txt, 1 without a suffix"
+    )
+
+
+def test_a_damaged_picture_of_a_known_suffix_is_no_ignored_file(run: Run, album: Path) -> None:
+    (album / "a.jpg").write_bytes(bytes(100))
+    result = run("decode", album, "-r")
+    assert (result.exit_code, _last_line(result)) == (1, "2 decoded, 0 skipped, 1 failed")
+    assert "a.jpg': the file's content is of no known codec" in result.stderr
 
 
 def test_quiet_counts_only_when_something_failed(run: Run, album: Path) -> None:

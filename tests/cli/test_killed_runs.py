@@ -55,9 +55,11 @@ def _check_results(folder: Path) -> int:
 
 
 def _check_second_run(run: Run, album: Path, weights: WeightsFile, *, done: int) -> None:
+    """Check that it does the rest, and that nothing hidden is left then."""
     result = run(album, "-r", "-o", album.parent / "better", "--weights", weights.path)
     assert result.stderr.splitlines()[-1] == f"{PICTURES - done} enhanced, {done} skipped, 0 failed"
     assert _check_results(album.parent / "better") == PICTURES
+    assert not list(album.parent.rglob(".*"))
 
 
 @needs_signals
@@ -89,3 +91,31 @@ def test_after_a_kill_a_second_run_goes_on(run: Run, album: Path, weights: Weigh
     done = _check_results(album.parent / "better")
     assert 1 <= done < PICTURES
     _check_second_run(run, album, weights, done=done)
+
+
+KILLED_WHILE_WRITING = """
+import os, signal
+
+def kill(descriptor):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+os.fsync = kill
+from dirac_enhance.cli import main
+main()
+"""
+
+
+@needs_signals
+@pytest.mark.parametrize("place", ["folder", "beside"])
+def test_a_result_that_was_being_written_is_removed_by_the_next_run(run: Run, album: Path, place: str) -> None:
+    results = album if place == "beside" else album.parent / "plain"
+    where = () if place == "beside" else ("-o", results)
+    killed = start_python("-c", KILLED_WHILE_WRITING, "decode", album, "-r", *where)
+    said = killed.communicate(timeout=PATIENCE)
+    assert killed.returncode == -signal.SIGKILL, said
+    assert len(list(results.glob(".*.part"))) == 1
+
+    result = run("decode", album, "-r", *where)
+
+    assert result.stderr.splitlines()[-1] == f"{PICTURES} decoded, 0 skipped, 0 failed"
+    assert not list(album.parent.rglob(".*"))

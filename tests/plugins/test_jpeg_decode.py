@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from dirac_enhance import DiracWarning, ImageMetadata
+from dirac_enhance import DiracWarning, ImageMetadata, srgb_profile
 from dirac_enhance_jpeg import JpegCodec
 
 
@@ -86,12 +86,12 @@ def test_cmyk_without_ink_is_white_and_with_all_black_ink_black() -> None:
     assert float(JpegCodec().decode(jpeg(black)).pixels.max()) == 0
 
 
-def test_cmyk_goes_through_its_profile_which_is_then_dropped() -> None:
+def test_cmyk_goes_through_its_profile_which_is_then_replaced() -> None:
     image = Image.new("CMYK", (16, 8), (0, 255, 255, 51))
 
     base = JpegCodec().decode(jpeg(image, icc_profile=profile_that_prints_black_ink_only(), quality=95))
 
-    assert base.metadata.icc_profile is None
+    assert base.metadata.icc_profile == srgb_profile()
     # L* = 80 in neutral grey is sRGB 198; the formula without a profile would give red.
     assert base.pixels.sub(198 / 255).abs().max() <= 2 / 255
 
@@ -105,7 +105,7 @@ def test_cmyk_with_an_unusable_profile_is_converted_without_it(profile: Any) -> 
         base = JpegCodec().decode(jpeg(image, icc_profile=block))
 
     assert torch.equal(base.pixels, JpegCodec().decode(jpeg(image)).pixels)
-    assert base.metadata.icc_profile is None
+    assert base.metadata.icc_profile == srgb_profile()
 
 
 def test_the_first_frame_of_an_mpo_is_decoded() -> None:
