@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "exif": "errors",
     "streams": "errors",
     "subject": "",
+    "interruption": "",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour_profile errors exif",
     "sixteen_bit": "codec errors image_formats",
@@ -60,7 +61,8 @@ MAY_IMPORT = {
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
-    "training": "atomic codec device diffusion enhancer errors guard image metrics networks tiling weights window",
+    "training": "atomic codec device diffusion enhancer errors guard image interruption metrics networks tiling weights"
+    " window",
     "testing": "codec contract errors window",
     "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search",
     "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
@@ -73,7 +75,7 @@ LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract pixel_limit streams subject weights"
     " weights_metadata guard host pipeline testing cli batch.inputs batch.plan diffusion.schedule_catalogue"
     " networks.catalogue networks.config"
-    " picture rate_search encoding inspection comparison bench training.command_options"
+    " picture rate_search encoding inspection comparison interruption bench training.command_options"
 )
 
 # Library → the modules that may touch it, where it belongs behind a door.
