@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from PIL import Image
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 _CROP = re.compile(r"(?P<photograph>.+):(?P<left>\d+),(?P<top>\d+)")
 
 
-class CropType(click.ParamType):
-    """A crop as the command line has it: NAME:LEFT,TOP."""
+def parse_crop(text: str) -> Crop:
+    """Read a crop as the command line has it, NAME:LEFT,TOP.
 
-    name = "NAME:LEFT,TOP"
+    Raises:
+        click.BadParameter: if it is none.
+    """
+    match = _CROP.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"'{text}'; expected NAME:LEFT,TOP, such as 04.png:150,300")
+    return Crop(match["photograph"], int(match["left"]), int(match["top"]))
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Crop:
-        """Parse."""
-        match = _CROP.fullmatch(value)
-        if match is None:
-            self.fail(f"'{value}'; expected NAME:LEFT,TOP, such as 04.png:150,300", param, ctx)
-        return Crop(match["photograph"], int(match["left"]), int(match["top"]))
+
+def _crops(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[Crop, ...]:
+    return tuple(map(parse_crop, texts))
 
 
 def stack(rows: Sequence[Image.Image]) -> Image.Image:
@@ -50,7 +53,9 @@ def stack(rows: Sequence[Image.Image]) -> Image.Image:
 @click.option("--codec", required=True, metavar="ID", help="An installed codec.")
 @streams_option
 @click.option("--rate", required=True, type=float, help="Rate factor.")
-@click.option("--crop", "crops", required=True, multiple=True, type=CropType(), help="Repeatable; squares of 128.")
+@click.option(
+    "--crop", "crops", required=True, multiple=True, callback=_crops, metavar="NAME:LEFT,TOP", help="Squares of 128."
+)
 @click.option("--seed", default=0)
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PNG to write.")

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "streams": "codec errors",
     "out_of_memory": "errors",
     "subject": "",
+    "interruption": "",
     "pixel_limit": "codec errors",
     "image_formats": "codec colour_profile errors exif",
     "sixteen_bit": "codec errors image_formats",
@@ -62,7 +63,8 @@ MAY_IMPORT = {
     "inspection": "colour_profile errors host pipeline weights",
     "comparison": "colour_profile errors host metrics picture",
     "contact_sheet": "codec enhancer errors host image picture pipeline sampling window",
-    "training": "atomic codec device diffusion enhancer errors guard image metrics networks tiling weights window",
+    "training": "atomic codec device diffusion enhancer errors guard image interruption metrics networks tiling weights"
+    " window",
     "testing": "codec contract errors window",
     "bench.report": "__init__ atomic bench contact_sheet.crops image image_formats metrics rate_search sampling",
     "bench": "__init__ atomic image metrics rate_search sampling",  # files are read and written in one place
@@ -74,7 +76,7 @@ HEAVY = "PIL compressai cv2 lpips matplotlib numpy safetensors spandrel torch to
 LIGHT = (
     "__init__ __main__ errors window hookspecs sampling atomic codec contract out_of_memory pixel_limit streams subject"
     " weights weights_metadata guard host pipeline testing cli batch.inputs batch.leftovers batch.plan"
-    " diffusion.schedule_catalogue networks.catalogue networks.config"
+    " diffusion.schedule_catalogue networks.catalogue networks.config interruption"
     " picture rate_search encoding inspection comparison bench training.command_options training.lineage"
 )
 

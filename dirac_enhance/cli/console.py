@@ -12,12 +12,10 @@ from pathlib import Path
 import click
 
 from dirac_enhance.errors import DiracError, DiracWarning, OutputPathError, PluginWarning
+from dirac_enhance.interruption import EndedBySignal, describe, exit_code
 from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
 from dirac_enhance.streams import STANDARD_STREAM
 from dirac_enhance.subject import current_subject
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 + SIGINT."""
 
 
 def printable_line(text: object) -> str:
@@ -70,7 +68,7 @@ def warnings_as_lines() -> Iterator[None]:
 
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """Turn the library's errors and Ctrl-C into one line and an exit code."""
+    """Turn the library's errors, Ctrl-C and signals that end the process into one line and an exit code."""
     try:
         yield
     except OutputPathError as error:  # of the command as a whole, found before anything starts
@@ -81,6 +79,7 @@ def errors_as_lines() -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise click.ClickException(str(not_enough_memory("for this"))) from error
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted.", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as interruption:
+        echoed = not isinstance(interruption, EndedBySignal)  # `^C`, by the terminal, in the line that stands there
+        click.echo("\n" * echoed + describe(interruption), err=True)
+        raise click.exceptions.Exit(exit_code(interruption)) from None

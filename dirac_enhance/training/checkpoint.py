@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, name: str = FILE_NAME) -> Path:
-    """Write `folder/name`; a crash at any moment leaves the old one or the new one.
+    """Write `folder/name`; a crash at any moment leaves the old one or the new one, an interruption nothing else.
 
     Raises:
         TrainingError: if it cannot be written, as on a full disk; the old one stays.
@@ -68,10 +68,13 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, name: str = FILE_NA
             os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as cause:  # torch's archive writer turns some of the former into the latter
-        _remove(partial)
+        if isinstance(cause.__context__, KeyboardInterrupt):  # that writer complains of what it could not finish, too
+            raise cause.__context__ from None
         raise TrainingError(
             f"cannot write the checkpoint '{path}': {_reason(cause)}; make room and go on with --resume"
         ) from cause
+    finally:
+        _remove(partial)
     return path
 
 

@@ -29,6 +29,7 @@ import numpy as np
 from dirac_enhance.atomic import create_folder, write_atomically
 from dirac_enhance.codec import Codec, EncodingCodec
 from dirac_enhance.errors import DiracError, PluginError, TrainingError
+from dirac_enhance.interruption import ENDING, unwound_by
 from dirac_enhance.training.images import draw_corner, image_files, read_pixels, smaller_side
 from dirac_enhance.training.pair_index import FILE_NAME, PairRow, open_index, read_index
 from dirac_enhance.training.pairs import check_rate_bounds, draw_rate_factor, to_tensor
@@ -244,9 +245,10 @@ def _work(maker: _Maker, numbers: Sequence[int], connection: Connection) -> None
 
     torch.set_num_threads(1)
     try:
-        for number in numbers:
-            connection.send(maker.make(number))
-        connection.send(None)
+        with unwound_by(signal.SIGINT, *ENDING):  # each may come twice: to the whole group, and from the parent
+            for number in numbers:
+                connection.send(maker.make(number))
+            connection.send(None)
     except (KeyboardInterrupt, BrokenPipeError):
         return
     except Exception as error:  # noqa: BLE001 - raised again in the parent

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from crops import CropType, main, stack
+from crops import main, parse_crop, stack
 from pictures import Crop
 
 
 def test_a_crop_is_named_by_its_picture_and_corner() -> None:
-    assert CropType().convert("far: a.png:150,20", None, None) == Crop("far: a.png", 150, 20)
+    assert parse_crop("far: a.png:150,20") == Crop("far: a.png", 150, 20)
 
 
 def test_rows_are_stacked_in_their_order() -> None:

@@ -20,8 +20,14 @@ PATIENCE = 120.0
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="a process cannot be sent SIGINT or SIGKILL elsewhere")
 
 
-def start_python(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """Start Python at the root of the repository on one thread; what it says, on either stream, is kept apart."""
+def start_python(*arguments: object, alone: bool = False, **environment: str) -> subprocess.Popen[str]:
+    """Start Python at the root of the repository on one thread; what it says, on either stream, is kept apart.
+
+    Args:
+        arguments: of Python.
+        alone: whether it is in a process group of its own, with the processes that it starts.
+        environment: besides what this process has.
+    """
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
@@ -29,6 +35,7 @@ def start_python(*arguments: object, **environment: str) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=alone,
     )
 
 
@@ -37,15 +44,22 @@ def start_ranks(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         meeting = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    return [start_python(*arguments, RANK=str(rank), LOCAL_RANK=str(rank), **meeting) for rank in range(size)]
+    return [
+        start_python(*arguments, alone=False, RANK=str(rank), LOCAL_RANK=str(rank), **meeting) for rank in range(size)
+    ]
 
 
 def wait_until(got_there: Callable[[], object], process: subprocess.Popen[str], *, patience: float = PATIENCE) -> None:
-    """Wait until a run has got somewhere; it must neither end before that nor take longer than `patience` seconds."""
+    """Wait until a run has got somewhere; it must neither end before that nor take longer than `patience` seconds.
+
+    A run that takes longer is killed.
+    """
     deadline = time.monotonic() + patience
     while not got_there():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
+        if time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"it got nowhere in {patience:g} seconds: {process.communicate()}")
         time.sleep(0.01)
 
 

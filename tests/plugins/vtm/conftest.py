@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,11 @@ from typing import Any
 
 import pytest
 
+from dirac_enhance_vtm import VtmCodec
+from dirac_enhance_vtm.reference_software import BUILD_DIR_VARIABLE, CONFIG_VARIABLE
+
 _FIXTURES = Path(__file__).parent / "fixtures"
+_CONFIGURED = {name: os.environ.get(name, "") for name in (BUILD_DIR_VARIABLE, CONFIG_VARIABLE)}
 
 Fake = Callable[..., Path]
 
@@ -53,8 +58,17 @@ def any_stream(request: pytest.FixtureRequest) -> Stream:
 @pytest.fixture(autouse=True)
 def unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide a VTM that is configured on this machine."""
-    monkeypatch.delenv("DIRAC_VTM_BUILD_DIR", raising=False)
-    monkeypatch.delenv("DIRAC_VTM_CONFIG", raising=False)
+    for name in _CONFIGURED:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def real_vtm() -> VtmCodec:
+    """The codec with the VTM that is configured on this machine."""
+    missing = [name for name, value in _CONFIGURED.items() if not value]
+    if missing:
+        pytest.skip(f"needs VTM: {' and '.join(missing)} not set")
+    return VtmCodec(build_dir=_CONFIGURED[BUILD_DIR_VARIABLE], config=_CONFIGURED[CONFIG_VARIABLE], decoder="vtm")
 
 
 @pytest.fixture(autouse=True)

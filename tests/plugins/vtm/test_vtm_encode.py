@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dirac_enhance import (
@@ -28,6 +27,7 @@ from dirac_enhance import (
 )
 from dirac_enhance_vtm import VtmCodec
 from dirac_enhance_vtm.colour import SampleFormat, to_samples
+from processes import PATIENCE, needs_signals, start_python, wait_until
 
 if TYPE_CHECKING:
     from .conftest import Fake, Stream
@@ -170,7 +170,7 @@ def test_an_encoder_that_hangs_is_stopped_with_its_children(codec: VtmCodec, fak
     with pytest.raises(PluginError, match="stopped after 3 seconds; allow it more with --codec-option timeout"):
         codec.with_options(timeout=3.0).encode(some_pixels(), rate_factor=37)
 
-    assert_ended(tmp_path / "pids")
+    assert_ended(*(tmp_path / "pids").read_text().split())
 
 
 def test_an_encoder_that_prints_without_end_is_stopped(codec: VtmCodec, fake: Fake) -> None:
@@ -180,33 +180,66 @@ def test_an_encoder_that_prints_without_end_is_stopped(codec: VtmCodec, fake: Fa
         codec.with_options(timeout=0.5).encode(some_pixels(), rate_factor=37)
 
 
+@needs_signals
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGINT, "\nInterrupted.\n"),
+        (signal.SIGTERM, "Ended by SIGTERM.\n"),
+        (signal.SIGHUP, "Ended by SIGHUP.\n"),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)
 def test_an_interruption_stops_the_encoder_and_leaves_nothing(
-    build_dir: Path, fake: Fake, tmp_path: Path, temporary: Path
+    number: signal.Signals, said: str, build_dir: Path, fake: Fake, tmp_path: Path, temporary: Path
 ) -> None:
     fake("EncoderAppStatic", HANGS.format(marks=str(tmp_path)))
-    code = """
-import sys, torch
-from dirac_enhance_vtm import VtmCodec
-VtmCodec(build_dir=sys.argv[1]).encode(torch.zeros(3, 8, 8), rate_factor=30)
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(build_dir)], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
-        assert process.poll() is None
-        time.sleep(0.05)
+    source, coded, pids = tmp_path / "source.png", tmp_path / "coded.vvc", tmp_path / "pids"
+    Image.new("RGB", (8, 8)).save(source)
+    command = ("encode", source, "--codec", "vtm", "--codec-option", f"build-dir={build_dir}", "--rate-factor", 30)
+    process = start_python("-m", "dirac_enhance", *command, "-o", coded)
+    wait_until(lambda: pids.exists() and pids.read_text().count(" "), process)
     assert list(temporary.iterdir())
 
-    process.send_signal(signal.SIGINT)
-    _, printed = process.communicate(timeout=30)
+    process.send_signal(number)
+    _, printed = process.communicate(timeout=PATIENCE)
 
-    assert "KeyboardInterrupt" in printed
-    assert_ended(tmp_path / "pids")
+    assert (process.returncode, printed) == (128 + number, said)
+    assert_ended(*pids.read_text().split())
+    assert not list(temporary.iterdir())
+    assert not coded.exists()
 
 
-def assert_ended(pids: Path) -> None:
+@needs_signals
+@pytest.mark.parametrize("to_all", [False, True], ids=["to the command", "to its group"])
+def test_a_signal_ends_the_encoders_of_every_process_that_makes_pairs(
+    to_all: bool,
+    build_dir: Path,
+    fake: Fake,
+    tmp_path: Path,
+    temporary: Path,
+) -> None:
+    marks, originals = tmp_path / "marks", tmp_path / "originals"
+    marks.mkdir()
+    originals.mkdir()
+    Image.new("RGB", (32, 32)).save(originals / "black.png")
+    fake("EncoderAppStatic", f"open(os.path.join({str(marks)!r}, str(os.getpid())), 'w')\ntime.sleep(600)")
+    command = ("make-pairs", originals, "--codec", "vtm", "--codec-option", f"build-dir={build_dir}", "--jobs", 2)
+    settings = ("-o", tmp_path / "pairs", "--count", 4, "--crop-size", 32)
+    process = start_python("-m", "dirac_enhance", *command, *settings, alone=True)
+    wait_until(lambda: len(list(marks.iterdir())) == 2, process)
+
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
+    _, printed = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, printed) == (128 + signal.SIGTERM, "Ended by SIGTERM.\n")
+    assert_ended(*(mark.name for mark in marks.iterdir()))
+    assert not list(temporary.iterdir())
+
+
+def assert_ended(*pids: str) -> None:
     """Check that these processes are gone, or wait to be collected by whoever adopted them."""
-    for pid in pids.read_text().split():
+    for pid in pids:
         status = Path(f"/proc/{pid}/status")
         for _ in range(100):
             if not status.exists() or "\nState:\tZ" in status.read_text():

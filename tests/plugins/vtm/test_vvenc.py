@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dirac_enhance import CodecOptionError, InvalidImageError, PluginError
+from dirac_enhance import CodecOptionError, InvalidImageError, OptionValue, PluginError
+from dirac_enhance.testing import assert_codec_contract
 from dirac_enhance_vtm import VtmCodec
 from dirac_enhance_vtm.planes import Planes
 from dirac_enhance_vtm.vvenc import find_vvenc, subsample
@@ -49,6 +50,28 @@ def test_a_picture_is_coded_at_the_qp_asked_for(qp: int, ffmpeg: str) -> None:
 def test_the_same_picture_gives_the_same_stream(ffmpeg: str) -> None:
     codec = VtmCodec(encoder="vvenc", ffmpeg=ffmpeg)
     assert codec.encode(smooth_pixels(), rate_factor=32) == codec.encode(smooth_pixels(), rate_factor=32)
+
+
+def test_it_keeps_the_contract_of_codecs_that_encode(ffmpeg: str) -> None:
+    """Of the sizes that it tries, those with an odd side are refused, as the contract allows."""
+    sample = VtmCodec(encoder="vvenc", ffmpeg=ffmpeg).encode(smooth_pixels(16, 24), rate_factor=37)
+    assert_codec_contract(EncodingByVvenc(VtmCodec(), ffmpeg), sample)
+
+
+class EncodingByVvenc:
+    """The codec as it is registered, each of its options free, but that it encodes with VVenC in any case."""
+
+    def __init__(self, codec: VtmCodec, ffmpeg: str) -> None:
+        self._codec, self._ffmpeg = codec, ffmpeg
+        self.id, self.file_suffixes, self.options = codec.id, codec.file_suffixes, codec.options
+        self.detect, self.decode, self.rate_range = codec.detect, codec.decode, codec.rate_range
+
+    def with_options(self, **values: OptionValue) -> EncodingByVvenc:
+        return EncodingByVvenc(self._codec.with_options(**values), self._ffmpeg)
+
+    def encode(self, pixels: Tensor, *, rate_factor: float) -> bytes:
+        by_vvenc = self._codec.with_options(mode="rounded", encoder="vvenc", ffmpeg=self._ffmpeg)
+        return by_vvenc.encode(pixels, rate_factor=rate_factor)
 
 
 def test_odd_sides_are_refused() -> None:
