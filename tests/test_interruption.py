@@ -71,7 +71,7 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 
 def test_in_another_thread_nothing_changes() -> None:
-    seen = []
+    seen: list[object] = []
 
     def look() -> None:
         with unwound_by(*ENDING):
