@@ -1,4 +1,4 @@
-"""Tables and pictures of records, in pages: of the paper's appendix, the analyses of sampling, and SwinT-ChARM."""
+"""Tables and pictures of records, in pages: of the paper's appendix, the analyses of sampling, and two codecs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from few_evaluations_pages import best_text, draw_planes
 from pages import put_into, weights_text
 from swint_charm_pages import draw_curves, rate_distortion_text
 from trajectory_pages import draw_figure_7, late_start_text
+from vvc_streams_pages import streams_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +66,7 @@ PRESENTATIONS = {
     "residual_histograms": Presentation("residuals", residual_text, draw_residuals),
     "compute": Presentation("compute", compute_text),
     "swint_charm": Presentation("rate and distortion", rate_distortion_text, draw_curves, colours=128),
+    "vvc_streams": Presentation("decoded streams", streams_text),
 }
 """By the record's `benchmark`, which also names the picture."""
 

@@ -44,9 +44,8 @@ def start_ranks(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         meeting = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    return [
-        start_python(*arguments, alone=False, RANK=str(rank), LOCAL_RANK=str(rank), **meeting) for rank in range(size)
-    ]
+    ranks = ({"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(size))
+    return [start_python(*arguments, alone=False, **meeting, **rank) for rank in ranks]
 
 
 def wait_until(got_there: Callable[[], object], process: subprocess.Popen[str], *, patience: float = PATIENCE) -> None:

@@ -47,7 +47,10 @@ def interrupt_synchronising(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupt_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "open", InterruptedFile)
+    def open_interrupted(path: Path, mode: str) -> InterruptedFile:
+        return InterruptedFile(path, mode)
+
+    monkeypatch.setattr(Path, "open", open_interrupted)
 
 
 @pytest.mark.parametrize("interrupted", [interrupt_synchronising, interrupt_writing])
