@@ -160,7 +160,7 @@ def test_lpips_takes_gray_pictures_for_colour_ones() -> None:
         def distance(self, one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> Tensor:
             return (one[0] - other[0]).abs().mean(dim=(1, 2, 3))
 
-    lpips: Any = ThreePlanes()
+    lpips: Any = {"lpips": ThreePlanes()}
     meter = Meter(find_measures(["lpips"]), lpips=lpips)
 
     (values,) = meter.compare(torch.zeros(1, 32, 32), [torch.full((1, 32, 32), 0.25)])

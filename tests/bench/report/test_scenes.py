@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -101,14 +101,15 @@ def test_originals_are_prepared_and_sampled_as_the_settings_say(folder: Path) ->
             asked.append({"steps": steps, **others})
             return super().enhance(base, steps=steps)
 
-    sampling = SamplingSettings(late_start=90, spacing="paper", seed=3, eta=0.5)
+    chosen: dict[str, Any] = {"late_start": 90, "spacing": "paper", "seed": 3, "eta": 0.5}
+    sampling = SamplingSettings(**chosen)
     settings = SceneSettings(
         folder, (CropChoice("1.png"),), (10,), (100,), sampling, Preparation.RESIZE_256_THEN_SQUARE
     )
     (scene,) = make_scenes(settings, codec=JpegCodec(), enhancer=cast(Enhancer, Recorder()))
 
     assert (scene.width, scene.height) == (256, 256)
-    assert asked == [{"steps": 100, "late_start": 90, "spacing": "paper", "evaluations": None, "seed": 3, "eta": 0.5}]
+    assert asked == [{"steps": 100, "evaluations": None, "end_timestep": None, **chosen}]
 
 
 def test_every_crop_and_rate_is_a_scene_and_a_name_without_a_window_is_cut_automatically(folder: Path) -> None:
