@@ -138,7 +138,7 @@ def bench(ctx: click.Context, /, *, paths: tuple[Path, ...], as_table: bool, as_
     Examples:
       dirac-enhance bench kodak/ --rates 5,10,20 --steps 1,100 --peer jpeg2png --peer published -o results/
       dirac-enhance bench kodak/ --steps '' --metrics psnr,psnr-b,ssim      the plain codec
-      dirac-enhance bench kodak/ --codec vtm --streams vvc/ --steps 1,100
+      dirac-enhance bench kodak/ --codec jpeg --streams coded/ --steps 1,100
       dirac-enhance bench live1/ --preset live1 --gray --rates 10,20,30,40 --metrics psnr,ssim,psnr-b --peer published
       dirac-enhance bench --table results/results.json --peer published > table.md
       dirac-enhance bench --plot results/results.json -o plots/
