@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,30 @@ def start_python(*arguments: object, alone: bool = False, **environment: str) ->
         alone: whether it is in a process group of its own, with the processes that it starts.
         environment: besides what this process has.
     """
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=alone,
-    )
+    with _no_signal_ignored():
+        return subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=alone,
+        )
+
+
+@contextmanager
+def _no_signal_ignored() -> Iterator[None]:
+    """Give a process that is started meanwhile the usual signals, which a test run under `nohup` would not pass on."""
+    endings = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    ignored = [number for number in endings if number and signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def start_ranks(size: int, *arguments: object) -> list[subprocess.Popen[str]]:
