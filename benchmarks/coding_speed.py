@@ -10,7 +10,8 @@ import click
 from PIL import Image
 
 from dirac_enhance import bundled_weights, load_host
-from record import RESULTS, file_sha256, write_record
+from dirac_enhance.bench.environment import file_sha256
+from record import RESULTS, write_record
 from speed import program, run_process, summary, write_jpeg
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -55,8 +54,3 @@ def run_header() -> dict[str, Any]:
             "libraries": versions(),
         },
     }
-
-
-def file_sha256(path: Path) -> str:
-    """Digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

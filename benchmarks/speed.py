@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from dirac_enhance import bundled_weights
-from record import RESULTS, file_sha256, write_record
+from dirac_enhance.bench.environment import file_sha256
+from record import RESULTS, write_record
 
 _SMALL = (768, 512)
 _LARGE = (6000, 4000)
