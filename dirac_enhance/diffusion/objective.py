@@ -30,17 +30,16 @@ def sample_timesteps(
     schedule: NoiseSchedule,
     generator: torch.Generator,
     first_share: float = FIRST_SHARE,
-    last_share: float = 0.0,
+    last: int = 0,
 ) -> Tensor:
     """Draw training timesteps for a batch: (count,) int64.
 
-    A `first_share`, at least one, is 990; a quarter is uniform over all T; a `last_share`, at the batch's end, is where
-    log-SNR spacing ends; the rest has at most `DECISIVE_NOISE`, densest where the residual's signal-to-noise ratio
-    crosses 0 dB.
+    A `first_share`, at least one, is 990; a quarter is uniform over all T; as many as `last` says, at the batch's end,
+    are where log-SNR spacing ends; the rest has at most `DECISIVE_NOISE`, densest where the residual's signal-to-noise
+    ratio crosses 0 dB.
     """
-    last = torch.full((int(count * last_share),), schedule.timestep_at(END_NOISE))
-    drawn = _draw_timesteps(count - len(last), count, schedule=schedule, generator=generator, first_share=first_share)
-    return torch.cat((drawn, last))
+    drawn = _draw_timesteps(count - last, count, schedule=schedule, generator=generator, first_share=first_share)
+    return torch.cat((drawn, torch.full((last,), schedule.timestep_at(END_NOISE))))
 
 
 def _draw_timesteps(

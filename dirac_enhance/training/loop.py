@@ -206,7 +206,7 @@ class _Loop:
             schedule=self.schedule,
             generator=self.timesteps,
             first_share=self.settings.first_share,
-            last_share=self.settings.last_share,
+            last=self.settings.last_of(len(base)),
         ).to(device)
         known = batch.known_rate_factor.to(device)
         noised_residual = self._noise(residual, base, timestep, known)
@@ -228,7 +228,7 @@ class _Loop:
         alpha_bar_t = self.alpha_bar[timestep].view(-1, 1, 1, 1)
         noised = q_sample(residual, noise, alpha_bar_t=alpha_bar_t)
         drawn = torch.rand(len(timestep), generator=self.timesteps) < self.settings.own_estimates
-        drawn[len(drawn) - int(len(drawn) * self.settings.last_share) :] = True
+        drawn[len(drawn) - self.settings.last_of(len(drawn)) :] = True
         drawn = drawn.to(timestep.device)
         own = (drawn & (timestep < self.late_start)).nonzero()[:, 0]
         if len(own) == 0:

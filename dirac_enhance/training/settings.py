@@ -86,6 +86,10 @@ class TrainingSettings:
         fall = min(1.0, (1 - progress) / self.cooldown) if self.cooldown > 0 else 1.0
         return self.learning_rate * rise * max(fall, 0.0)
 
+    def last_of(self, count: int) -> int:
+        """How many pairs of a batch, its last ones, `last_share` is."""
+        return int(count * self.last_share)
+
     def ema_decay_at(self, iteration: int) -> float:
         """Decay of the averaged weights at an iteration."""
         return min(self.ema_decay, (1 + iteration) / (10 + iteration))
