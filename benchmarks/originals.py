@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import torch
@@ -11,9 +11,10 @@ import torch
 from dirac_enhance import EncodingCodec, InvalidImageError, PluginError, load_host
 from dirac_enhance.bench.coded_pictures import STREAM_INDEX, EncodedNow, read_streams
 from dirac_enhance.bench.preparation import Preparation, find_pictures, read_original
+from variants import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from dirac_enhance.bench.coded_pictures import CodedPictures
 
 
+_Command = TypeVar("_Command", bound="Callable[..., Any] | click.Command")
+
 streams_option = click.option(
     "--streams",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -30,13 +33,26 @@ streams_option = click.option(
 )
 
 
-def choose_codec(codec_id: str, streams: Path | None, rate_factors: tuple[float, ...]) -> tuple[Codec, CodedPictures]:
+def qualities_option(usual: tuple[float, ...], *, purpose: str = "Rate factors.") -> Callable[[_Command], _Command]:
+    """Make the option for what `choose_codec` takes as its rate factors, beside `streams_option`."""
+    return click.option(
+        "--qualities",
+        callback=numbers,
+        show_default=f"{','.join(f'{quality:g}' for quality in usual)}, or those of the streams",
+        help=purpose,
+    )
+
+
+def choose_codec(
+    codec_id: str, streams: Path | None, rate_factors: tuple[float, ...], *, usual: tuple[float, ...] = ()
+) -> tuple[Codec, CodedPictures]:
     """Find the codec that decodes, and what it decodes: streams of a folder, or originals that it encodes itself.
 
     Args:
         codec_id: of an installed codec, which need not encode where there are streams.
         streams: their folder, or None.
-        rate_factors: to encode at, or of the streams to take; all of these if empty.
+        rate_factors: to encode at, or of the streams to take; `usual`, or all streams, if empty.
+        usual: rate factors to encode at where none are given.
 
     Raises:
         DiracError: if there is no such codec, it would have to encode and cannot, or there are no such streams.
@@ -44,7 +60,7 @@ def choose_codec(codec_id: str, streams: Path | None, rate_factors: tuple[float,
     if streams:
         return load_host().codec(codec_id).codec, read_streams(streams, rate_factors=rate_factors)
     codec = encoding_codec(codec_id)
-    return codec, EncodedNow(codec, rate_factors)
+    return codec, EncodedNow(codec, rate_factors or usual)
 
 
 def encoding_codec(codec_id: str) -> EncodingCodec:

@@ -12,9 +12,8 @@ from appendix_tables import residual_text
 from dirac_enhance import DiracError
 from dirac_enhance.bench.coded_pictures import decode_picture
 from dirac_enhance.training.residual_sizes import count_residuals
-from originals import choose_codec, read_folder, streams_option
+from originals import choose_codec, qualities_option, read_folder, streams_option
 from record import RESULTS, publish_record
-from variants import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,12 +27,7 @@ _QUALITIES = (5.0, 10.0, 20.0, 40.0, 80.0)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--codec", default="jpeg", metavar="ID", help="An installed codec that encodes, or with --streams any.")
 @streams_option
-@click.option(
-    "--qualities",
-    callback=numbers,
-    show_default=f"{','.join(f'{quality:g}' for quality in _QUALITIES)}, or those of the streams",
-    help="Rate factors.",
-)
+@qualities_option(_QUALITIES)
 @click.option("--limit", type=click.IntRange(1), help="Measure the first so many pictures only.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "residual-histograms.json")
 def main(
@@ -46,7 +40,7 @@ def main(
 ) -> None:
     """Decode what the pictures of FOLDER were coded to, and count what is missing in each channel, in 8-bit levels."""
     try:
-        decoder, coded = choose_codec(codec, streams, qualities or (() if streams else _QUALITIES))
+        decoder, coded = choose_codec(codec, streams, qualities, usual=_QUALITIES)
         originals = read_folder(folder, only=coded.pictures, limit=limit)
         levels = [_to_8_bits(original) for original in originals.values()]
         rows = _rows("pixels", None, _add_up((each, torch.zeros_like(each)) for each in levels), len(levels))

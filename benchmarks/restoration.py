@@ -22,7 +22,7 @@ from dirac_enhance.bench.coded_pictures import decode_corner, decode_picture
 from dirac_enhance.bench.pixel_hash import pixels_sha256
 from dirac_enhance.metrics import LPIPS, load_lpips
 from meter import Meter
-from originals import choose_codec, read_folder, streams_option
+from originals import choose_codec, qualities_option, read_folder, streams_option
 from record import RESULTS, write_record
 from restoration_methods import METHODS, Plan, Restored, Walk, restore, seed_differences
 from restoration_rows import Measurement, average, format_table
@@ -156,10 +156,9 @@ def run_header(run: Run, originals: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _numbers(_context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
-    kind = float if parameter.name == "qualities" else int
+def _numbers(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, ...]:
     try:
-        return tuple(kind(part) for part in text.split(",")) if text else ()
+        return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError as cause:
         raise click.BadParameter(f"'{text}' is not a list of numbers such as 2,4,8") from cause
 
@@ -175,12 +174,7 @@ def _methods(_context: click.Context, _parameter: click.Parameter, text: str) ->
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--codec", default="jpeg", metavar="ID", help="An installed codec that encodes, or with --streams any.")
 @streams_option
-@click.option(
-    "--qualities",
-    callback=_numbers,
-    show_default=f"{','.join(f'{quality:g}' for quality in _QUALITIES)}, or those of the streams",
-    help="Rate factors.",
-)
+@qualities_option(_QUALITIES)
 @click.option(
     "--which", default=",".join(METHODS), callback=_methods, help="What to measure; base alone needs no weights."
 )
@@ -204,8 +198,7 @@ def main(folder: Path, **options: Any) -> None:
     walks = plan_walks(options["spacing"], options["evaluations"], options["late_start"])
     plan = Plan(options["which"], walks, options["samples"], options["seeds"])
     try:
-        qualities = options["qualities"] or (() if options["streams"] else _QUALITIES)
-        codec, coded = choose_codec(options["codec"], options["streams"], qualities)
+        codec, coded = choose_codec(options["codec"], options["streams"], options["qualities"], usual=_QUALITIES)
         parts = {name: options[name] for name in ("weights", "device", "precision")}
         run = prepare(plan, codec, coded, **parts, lpips=options["lpips_backbone"])
         originals = read_folder(folder, only=coded.pictures, limit=options["limit"])

@@ -19,7 +19,7 @@ from dirac_enhance.training.pair_index import read_index, split_rows
 from dirac_enhance.training.pairs import GRID_SLACK, PairMaker, PairRecipe
 from dirac_enhance.training.residual_sizes import measure_residual_sizes
 from dirac_enhance.training.stored_pairs import PairReader, StoredPairRecipe, load_pairs
-from originals import choose_codec, read_folder, streams_option
+from originals import choose_codec, qualities_option, read_folder, streams_option
 from record import RESULTS, publish_record
 from restoration import weights_header
 from variants import Variant, measure_variants, numbers
@@ -49,12 +49,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--percentiles", default="90,95,99,99.9", callback=numbers, help="Shares of the residuals to leave alone."
 )
-@click.option(
-    "--qualities",
-    callback=numbers,
-    show_default=f"{','.join(f'{quality:g}' for quality in _QUALITIES)}, or those of the streams",
-    help="Rate factors to measure at.",
-)
+@qualities_option(_QUALITIES, purpose="Rate factors to measure at.")
 @click.option(
     "--spacing", type=click.Choice(["paper", "log-snr"]), help="Of the evaluations; the weights' own if unsaid."
 )
@@ -80,7 +75,7 @@ def main(
 ) -> None:
     """Measure steps 100 over FOLDER without and with thresholds, which the weights themselves need not have."""
     try:
-        decoder, coded = choose_codec(codec, streams, qualities or (() if streams else _QUALITIES))
+        decoder, coded = choose_codec(codec, streams, qualities, usual=_QUALITIES)
         enhancer = load_enhancer(codec, weights=weights, device="cpu")
         originals = read_folder(folder, only=coded.pictures, limit=limit)
         sizes = _measure_sizes(data, decoder, pairs, index=pair_index)
