@@ -14,7 +14,7 @@ from dirac_enhance.atomic import check_target, write_atomically
 from dirac_enhance.codec import EncodingCodec
 from dirac_enhance.errors import CodecOptionError, InvalidImageError, PluginError
 from dirac_enhance.guard import guard_codec
-from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
+from dirac_enhance.out_of_memory import enough_memory
 from dirac_enhance.picture import read_picture
 from dirac_enhance.pipeline import CodecChoice, configure_codec
 
@@ -90,10 +90,7 @@ def _check_suffix(target: Path, codec: EncodingCodec) -> None:
 
 def _encode(coding: Coding, codec: EncodingCodec, pixels: Tensor, *, source: Path) -> Encoding:
     try:
-        return coding(codec, pixels)
+        with enough_memory("to encode it", of=f"'{source}'"):
+            return coding(codec, pixels)
     except PluginError as error:
         raise PluginError(f"'{source}': {error}") from error.__cause__ or error
-    except (MemoryError, RuntimeError) as cause:
-        if not is_out_of_memory(cause):
-            raise
-        raise InvalidImageError(f"'{source}': {not_enough_memory('to encode it')}") from cause

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dirac_enhance.errors import InvalidImageError
 
 _SIGNS = ("DefaultCPUAllocator", "std::bad_alloc", "out of memory")
@@ -24,3 +27,22 @@ def not_enough_memory(purpose: str, *, tiled: bool = False) -> InvalidImageError
     """
     smaller = "pass a smaller --tile, " if tiled else ""
     return InvalidImageError(f"not enough memory {purpose}; end other programs, {smaller}or cut the picture into parts")
+
+
+@contextmanager
+def enough_memory(purpose: str, *, of: str) -> Iterator[None]:
+    """Tell of memory that runs out meanwhile as `not_enough_memory` does, and what it was for.
+
+    Args:
+        purpose: as in "to decode it".
+        of: what is told, as in "'photo.jpg'".
+
+    Raises:
+        InvalidImageError: if it runs out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as cause:
+        if not is_out_of_memory(cause):
+            raise
+        raise InvalidImageError(f"{of}: {not_enough_memory(purpose)}") from cause

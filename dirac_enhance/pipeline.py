@@ -26,7 +26,7 @@ from dirac_enhance.errors import (
 )
 from dirac_enhance.guard import guard_codec
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings, check_output, write_image
-from dirac_enhance.out_of_memory import is_out_of_memory, not_enough_memory
+from dirac_enhance.out_of_memory import enough_memory
 from dirac_enhance.pixel_limit import DEFAULT_MAX_PIXELS, MAX_PIXELS, check_pixel_count
 from dirac_enhance.sampling import DEFAULTS, SamplingSettings
 from dirac_enhance.streams import name_source, open_source
@@ -195,17 +195,13 @@ def _read_pixels(path: Path, host: CodecHost, choice: CodecChoice) -> Decoded:
         )
     codec = host.codec(choice.enhancer_id or "")
     try:
-        with about(name_source(path)):
+        with about(name_source(path)), enough_memory("to decode it", of=name_source(path)):
             with open_source(path) as source:
                 check_is_decoded(source.header)
                 content = source.read()
             return Decoded(codec, read_decoded_pixels(content, max_pixels=choice.max_pixels))
     except InvalidBitstreamError as error:
         raise InvalidBitstreamError(f"{name_source(path)}: {error}") from error
-    except (MemoryError, RuntimeError) as cause:
-        if not is_out_of_memory(cause):
-            raise
-        raise InvalidImageError(f"{name_source(path)}: {not_enough_memory('to decode it')}") from cause
 
 
 def _detect(header: bytes, host: CodecHost, *, path: Path) -> RegisteredCodec:
