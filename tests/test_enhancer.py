@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import random_weights
 from dirac_enhance.codec import BaseReconstruction
 from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.schedule import linear_schedule
@@ -24,18 +25,10 @@ from dirac_enhance.errors import (
 from dirac_enhance.networks.config import UNetConfig
 from dirac_enhance.networks.unet import UNet
 from dirac_enhance.sampling import SamplingSettings
-from dirac_enhance.weights import WeightsFile, WeightsMetadata, save_weights
+from dirac_enhance.weights import WeightsFile, save_weights
 
 CONFIG = UNetConfig(channels=(8, 12), blocks_per_level=1, middle_blocks=1, residual_std=((1.0, 0.07),))
-METADATA = WeightsMetadata(
-    codec_id="jpeg",
-    network=CONFIG.to_dict(),
-    schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-    trained_timesteps=(0, 999),
-    late_start=80,
-    spacing="log-snr",
-    evaluations=3,
-)
+METADATA = replace(random_weights.METADATA, network=CONFIG.to_dict(), evaluations=3)
 
 
 def write_weights(path: Path, config: UNetConfig = CONFIG, **changes: Any) -> WeightsFile:

@@ -10,19 +10,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from dirac_enhance import BaseReconstruction, Enhancer, WeightsMetadata
+import random_weights
+from dirac_enhance import BaseReconstruction, Enhancer
 from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.schedule import linear_schedule
 
-METADATA = WeightsMetadata(
-    codec_id="jpeg",
-    network={},
-    schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-    trained_timesteps=(0, 999),
-    late_start=80,
-    spacing="log-snr",
-    evaluations=3,
-)
+METADATA = replace(random_weights.METADATA, network={}, evaluations=3)
 DEVICE = torch.device("cuda", 7)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pluggy
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+import random_weights
 from dirac_enhance import (
     BaseReconstruction,
     CodecHost,
@@ -22,7 +23,6 @@ from dirac_enhance import (
     InvalidBitstreamError,
     OptionValue,
     RegisteredCodec,
-    WeightsMetadata,
 )
 from dirac_enhance.batch.plan import Job, Plan
 from dirac_enhance.batch.recipe import Outcome, Recipe
@@ -31,15 +31,7 @@ from dirac_enhance.diffusion.predictor import RateFactor
 from dirac_enhance.diffusion.schedule import linear_schedule
 from dirac_enhance.image import AS_NEW_FILE, OutputSettings
 
-METADATA = WeightsMetadata(
-    codec_id="toy",
-    network={},
-    schedule={"num_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
-    trained_timesteps=(0, 999),
-    late_start=80,
-    spacing="log-snr",
-    evaluations=2,
-)
+METADATA = replace(random_weights.METADATA, codec_id="toy", network={})
 
 
 @dataclass
